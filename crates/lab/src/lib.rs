@@ -1,0 +1,1 @@
+//! Loads a WDM driver image.

@@ -1,0 +1,3 @@
+//! Safe WDM.
+#![cfg_attr(windows, no_std)]
+#![cfg(windows)]

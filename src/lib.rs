@@ -1,0 +1,3 @@
+//! The driver.
+#![cfg_attr(windows, no_std)]
+#![cfg(windows)]
