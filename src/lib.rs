@@ -1,3 +1,27 @@
-//! The driver.
+//! irpscope: an upper filter driver for Windows storage stacks.
+//!
+//! The image is thin: how an IRP may be disposed of and how a device object is made and removed are in `wdm`, and what
+//! is left here is what this filter does with each request. So far that is to let every one of them pass.
+//!
+//! Off Windows targets this crate is empty, so that the workspace builds with nothing but Rust; `cargo xtask build`
+//! makes `irpscope.sys` from it.
 #![cfg_attr(windows, no_std)]
 #![cfg(windows)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod entry;
+mod filter;
+
+// Only for what it brings into the image: the panic handler. The release image has no path to it, which the image gate
+// proves.
+use wdk_panic as _;
+
+/// Where an allocation would come from: NX pool, tagged. Nothing in this driver allocates infallibly.
+#[global_allocator]
+static ALLOCATOR: wdk_alloc::WdkAllocator = wdk_alloc::WdkAllocator;

@@ -1,3 +1,41 @@
-//! Safe WDM.
+//! Safe WDM over `wdk-sys`: what a driver may do with an IRP and with its device objects, in types.
+//!
+//! A library for any WDM filter: nothing of irpscope is in it. A driver implements [`Driver`], calls
+//! [`driver_entry`] from its `DriverEntry`, and needs no `unsafe` of its own beyond that.
+//!
+//! * [`AddDevice`] makes a filter device object and attaches it, in one step that leaves nothing behind where it
+//!   fails.
+//! * [`Irp`] is an IRP in dispatch, with the remove lock inside it. Each way to dispose of it takes it by value and
+//!   gives the [`Dispatched`] that dispatch must return, so an IRP is disposed of once, and the status that goes
+//!   back to the I/O manager is the one that belongs to what was done.
+//!
+//! It is not a framework: it queues nothing, follows no power policy and keeps no state that the driver cannot see.
+//!
+//! Off Windows targets this crate is empty, so that the workspace builds with nothing but Rust.
 #![cfg_attr(windows, no_std)]
 #![cfg(windows)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod device;
+mod driver;
+mod imports;
+mod irp;
+mod layout;
+mod remove_lock;
+mod status;
+
+pub use device::{AddDevice, Device};
+pub use driver::{Driver, driver_entry};
+pub use irp::{Dispatched, Irp, Outcome, Rejected, RemoveDevice, Request};
+pub use status::{NtError, NtStatus};
+
+/// The kernel's own types, for the signature of `DriverEntry`.
+pub mod raw {
+    pub use wdk_sys::{DRIVER_OBJECT, NTSTATUS, UNICODE_STRING};
+}

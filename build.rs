@@ -1,0 +1,120 @@
+//! Build script of the driver: the linker's options, and the version resource.
+//!
+//! It does its work only where there is a driver to build, which is when the target is Windows.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(any(windows, feature = "cross"))]
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "windows")
+        && let Err(error) = driver::configure()
+    {
+        println!("cargo::error={error}");
+    }
+}
+
+#[cfg(any(windows, feature = "cross"))]
+mod driver {
+    use std::{env, error::Error, fs, path::Path};
+
+    /// What wdk-build leaves out of the linker's options for a WDM driver.
+    const LINK_ARGUMENTS: [&str; 4] = [
+        // The kernel checks the checksum of what it loads at boot, and this option computes it.
+        "/RELEASE",
+        // Instead of the time of the build, the image carries a hash of itself.
+        "/Brepro",
+        "/HIGHENTROPYVA",
+        // The image names its debugging information without this machine's folders.
+        "/PDBALTPATH:irpscope.pdb",
+    ];
+
+    pub(crate) fn configure() -> Result<(), Box<dyn Error>> {
+        for argument in LINK_ARGUMENTS {
+            println!("cargo::rustc-cdylib-link-arg={argument}");
+        }
+        let script = Path::new(&env::var("OUT_DIR")?).join("irpscope.rc");
+        let text = version_resource()?;
+        // Written only when it changes: its time is an input of the build.
+        if !fs::read_to_string(&script).is_ok_and(|old| old == text) {
+            fs::write(&script, text)?;
+        }
+        compile_resource(&script)?;
+        wdk_build::configure_wdk_binary_build()?;
+        Ok(())
+    }
+
+    /// Compiles a resource script with the SDK's compiler and links the result into the image.
+    #[cfg(windows)]
+    fn compile_resource(script: &Path) -> Result<(), Box<dyn Error>> {
+        Ok(embed_resource::compile_for_cdylib(script, embed_resource::NONE).manifest_required()?)
+    }
+
+    /// Compiles a resource script with LLVM's compiler and links the result into the image.
+    ///
+    /// embed-resource would do so as well, but not without a C compiler, to preprocess what needs no preprocessing.
+    #[cfg(not(windows))]
+    fn compile_resource(script: &Path) -> Result<(), Box<dyn Error>> {
+        println!("cargo::rerun-if-env-changed=IRPSCOPE_LLVM_RC");
+        let compiler = env::var_os("IRPSCOPE_LLVM_RC").ok_or("the driver is built by `cargo xtask build`")?;
+        let resource = script.with_extension("res");
+        let status = std::process::Command::new(compiler)
+            .args(["/no-preprocess", "/FO"])
+            .args([resource.as_path(), "--".as_ref(), script])
+            .status()?;
+        if !status.success() {
+            return Err(format!("llvm-rc cannot compile {}", script.display()).into());
+        }
+        println!("cargo::rustc-link-arg-cdylib={}", resource.display());
+        Ok(())
+    }
+
+    /// The version resource, which says what the package's manifest says.
+    ///
+    /// Values of names that a resource compiler would take from headers are written as numbers, so that it needs none.
+    fn version_resource() -> Result<String, Box<dyn Error>> {
+        let package = |name: &str| env::var(format!("CARGO_PKG_{name}"));
+        let (major, minor, patch) = (
+            package("VERSION_MAJOR")?,
+            package("VERSION_MINOR")?,
+            package("VERSION_PATCH")?,
+        );
+        let license = package("LICENSE")?;
+        let strings = [
+            ("CompanyName", "The irpscope developers".to_owned()),
+            ("FileDescription", package("DESCRIPTION")?),
+            ("FileVersion", package("VERSION")?),
+            ("InternalName", "irpscope".to_owned()),
+            ("LegalCopyright", format!("The irpscope developers. License: {license}")),
+            ("OriginalFilename", "irpscope.sys".to_owned()),
+            ("ProductName", "irpscope".to_owned()),
+            ("ProductVersion", package("VERSION")?),
+        ];
+        let strings: String = strings
+            .iter()
+            .map(|(name, value)| format!("      VALUE \"{name}\", \"{value}\\0\"\n"))
+            .collect();
+        Ok(format!(
+            "// VS_VERSION_INFO of a driver (VFT_DRV 3, VFT2_DRV_SYSTEM 7) for Windows NT (VOS_NT_WINDOWS32).\n\
+             1 VERSIONINFO\n\
+             FILEVERSION {major},{minor},{patch},0\n\
+             PRODUCTVERSION {major},{minor},{patch},0\n\
+             FILEFLAGSMASK 0x3F\n\
+             FILEFLAGS 0\n\
+             FILEOS 0x40004\n\
+             FILETYPE 3\n\
+             FILESUBTYPE 7\n\
+             BEGIN\n\
+             \x20 BLOCK \"StringFileInfo\"\n\
+             \x20 BEGIN\n\
+             \x20   BLOCK \"040904B0\"\n\
+             \x20   BEGIN\n\
+             {strings}\
+             \x20   END\n\
+             \x20 END\n\
+             \x20 BLOCK \"VarFileInfo\"\n\
+             \x20 BEGIN\n\
+             \x20   VALUE \"Translation\", 0x0409, 1200\n\
+             \x20 END\n\
+             END\n"
+        ))
+    }
+}

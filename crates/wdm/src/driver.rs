@@ -1,0 +1,121 @@
+//! What a driver is, and the routines through which the kernel reaches it.
+//!
+//! The routines are thin: they turn the kernel's arguments into this library's types and the result back. What each of
+//! them may rely on is what the kernel promises for it, and is said at each.
+
+use core::ptr::NonNull;
+
+use wdk_sys::{DEVICE_OBJECT, DRIVER_OBJECT, IRP, NTSTATUS};
+
+use crate::{
+    device::{AddDevice, Device},
+    irp::{self, Irp, Outcome},
+    layout::{self, MAJOR_FUNCTIONS},
+    remove_lock::Locked,
+    status::{NtError, NtStatus},
+};
+
+/// A WDM filter driver.
+///
+/// Every method is called by the kernel on threads of its choosing, several at a time.
+pub trait Driver: Sized + 'static {
+    /// What the driver keeps for each of its devices. Dropped at PASSIVE_LEVEL, after the last request has left the
+    /// driver.
+    type State: Send + Sync;
+
+    /// Puts a filter on a device, or declines by returning without attaching one. Called at PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// The device cannot be filtered. The PnP manager then does not start it: a filter that can live without this
+    /// device should decline instead.
+    fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError>;
+
+    /// Serves one IRP, of any major function. Called at up to DISPATCH_LEVEL, with the remove lock held.
+    ///
+    /// # Errors
+    ///
+    /// The IRP, given back to be completed with an error.
+    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self>;
+}
+
+/// Makes `driver` the driver `D`: to be called by `DriverEntry`, which returns the result.
+///
+/// It cannot fail: it fills in the driver object and allocates nothing.
+///
+/// # Safety
+///
+/// `driver` is the driver object that the I/O manager passed to `DriverEntry`, which has not returned yet, and this is
+/// called once.
+pub unsafe fn driver_entry<D: Driver>(driver: NonNull<DRIVER_OBJECT>) -> NTSTATUS {
+    let driver = driver.as_ptr();
+    // Every major function: a filter that leaves one out fails, in the place of the device below, what that could do.
+    // SAFETY: the driver object is ours to fill while DriverEntry runs.
+    unsafe { layout::driver_object::major_function(driver).write([Some(dispatch::<D>); MAJOR_FUNCTIONS]) };
+    // SAFETY: as above. Without an unload routine the image could never leave memory.
+    unsafe { layout::driver_object::unload(driver).write(Some(unload)) };
+    // SAFETY: as above; the I/O manager sets the field before it calls DriverEntry.
+    let extension = unsafe { layout::driver_object::extension(driver).read() };
+    // SAFETY: the extension is part of the driver object.
+    unsafe { layout::driver_extension::add_device(extension).write(Some(add_device::<D>)) };
+    NtStatus::SUCCESS.to_raw()
+}
+
+/// AddDevice.
+///
+/// # Safety
+///
+/// Called by the PnP manager, at PASSIVE_LEVEL, with this driver's object and the physical device object of a stack
+/// that is being built.
+unsafe extern "C" fn add_device<D: Driver>(
+    driver: *mut DRIVER_OBJECT,
+    physical_device: *mut DEVICE_OBJECT,
+) -> NTSTATUS {
+    let (Some(driver), Some(physical_device)) = (NonNull::new(driver), NonNull::new(physical_device)) else {
+        return wdk_sys::STATUS_INVALID_PARAMETER;
+    };
+    // SAFETY: the arguments are those of this call, and `driver_entry` gave this driver object the routines of `D`.
+    let add = unsafe { AddDevice::from_raw(driver, physical_device) };
+    match D::add_device(add) {
+        Ok(()) => NtStatus::SUCCESS.to_raw(),
+        Err(error) => NtStatus::from(error).to_raw(),
+    }
+}
+
+/// The dispatch routine of every major function.
+///
+/// # Safety
+///
+/// Called by the I/O manager with a device object of this driver, all of which [`AddDevice::attach`] made for `D`, and
+/// an IRP that belongs to this driver from now on and has a stack location for the device.
+unsafe extern "C" fn dispatch<D: Driver>(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let (Some(device), Some(irp)) = (NonNull::new(device), NonNull::new(irp)) else {
+        return wdk_sys::STATUS_INVALID_PARAMETER;
+    };
+    // SAFETY: the device is one of `D`'s, and is not deleted before the I/O manager's reference to it is gone or the
+    // removal has waited for the lock that is acquired next.
+    let device = unsafe { Device::<D>::from_raw(device) };
+    let locked = match Locked::acquire(device, irp) {
+        Ok(locked) => locked,
+        Err(error) => {
+            let status = NtStatus::from(error);
+            // SAFETY: the IRP is ours, and is given up here.
+            unsafe { irp::complete(irp, status) };
+            return status.to_raw();
+        }
+    };
+    // SAFETY: the IRP is the one of this call, untouched, and its device is locked.
+    let irp = unsafe { Irp::from_raw(irp, locked) };
+    let dispatched = D::dispatch(irp).unwrap_or_else(irp::Rejected::complete);
+    dispatched.status().to_raw()
+}
+
+/// DriverUnload.
+///
+/// There is nothing to undo: what this library allocates belongs to a device, and the PnP manager has removed every
+/// device before it unloads a driver.
+///
+/// # Safety
+///
+/// Called by the I/O manager, at PASSIVE_LEVEL.
+unsafe extern "C" fn unload(_driver: *mut DRIVER_OBJECT) {}

@@ -1,0 +1,44 @@
+// What a driver image built here may import: the allow-list, and what is held true of each row.
+//
+// Not a module: an invocation of the macro `kernel_imports!`, which whoever includes this file has
+// defined first. One source thus serves two readers. `crates/wdm` asserts at compile time that
+// wdk-sys's binding of a function has these sizes; xtask compares each row with Microsoft's
+// metadata and refuses an image that imports anything else.
+//
+// A row is `Name(size of each parameter) -> size of the return value;` in bytes, without the arrow
+// where nothing is returned. The sizes are those of x64 and arm64 alike: pointer and SIZE_T 8,
+// ULONG and NTSTATUS 4, BOOLEAN and CCHAR 1. Rows are sorted within their block.
+//
+// A row stands here because the image imports it today. Left out on purpose:
+// - pool allocation: nothing allocates yet;
+// - __chkstk: only a frame of more than a page calls it, and such a frame has no place in a driver
+//   whose kernel stack it shares with every other driver of the device stack.
+kernel_imports! {
+    "HAL.dll" {
+        KeQueryPerformanceCounter(8) -> 8;
+    }
+
+    "ntoskrnl.exe" {
+        IoAcquireRemoveLockEx(8, 8, 8, 4, 4) -> 4;
+        IoAttachDeviceToDeviceStackSafe(8, 8, 8) -> 4;
+        IoCreateDevice(8, 4, 8, 4, 4, 1, 8) -> 4;
+        IoDeleteDevice(8);
+        IoDetachDevice(8);
+        IoGetAttachedDeviceReference(8) -> 8;
+        IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
+        IoReleaseRemoveLockAndWaitEx(8, 8, 4);
+        IoReleaseRemoveLockEx(8, 8, 4);
+        IofCallDriver(8, 8) -> 4;
+        IofCompleteRequest(8, 1);
+        KeBugCheckEx(4, 8, 8, 8, 8);
+        ObfDereferenceObject(8) -> 8;
+    }
+
+    // Not in the metadata, each with the reason why it is allowed all the same.
+    unlisted "ntoskrnl.exe" {
+        memcmp(8, 8, 8) -> 4, "C runtime export of the kernel: the compiler calls it to compare slices";
+        memcpy(8, 8, 8) -> 8, "C runtime export of the kernel: the compiler calls it to copy values";
+        memmove(8, 8, 8) -> 8, "C runtime export of the kernel: the compiler calls it where a copy may overlap";
+        memset(8, 4, 8) -> 8, "C runtime export of the kernel: the compiler calls it to fill memory";
+    }
+}

@@ -1,0 +1,61 @@
+//! NTSTATUS as two types: any status, and one that is an error.
+//!
+//! Not here: the names of statuses that no code of this library uses.
+
+use wdk_sys::NTSTATUS;
+
+/// What a kernel function or a request ended with: any NTSTATUS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct NtStatus(NTSTATUS);
+
+impl NtStatus {
+    /// The request was carried out.
+    pub const SUCCESS: Self = Self(wdk_sys::STATUS_SUCCESS);
+
+    /// Takes over the status that a kernel function returned.
+    #[must_use]
+    pub const fn from_raw(status: NTSTATUS) -> Self {
+        Self(status)
+    }
+
+    /// The value as the kernel knows it.
+    #[must_use]
+    pub const fn to_raw(self) -> NTSTATUS {
+        self.0
+    }
+
+    /// Splits success and information from warning and error, as `NT_SUCCESS` does.
+    ///
+    /// # Errors
+    ///
+    /// A status of severity warning or error.
+    pub fn ok(self) -> Result<Self, NtError> {
+        if wdk::nt_success(self.0) {
+            Ok(self)
+        } else {
+            Err(NtError(self))
+        }
+    }
+}
+
+/// Why something was not done.
+///
+/// # Invariants
+///
+/// The status is one that `NT_SUCCESS` calls no success, so a request that is completed with it has failed for
+/// everyone above. STATUS_PENDING, with which no request may be completed, is a success code and cannot be here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct NtError(NtStatus);
+
+impl From<NtError> for NtStatus {
+    fn from(error: NtError) -> Self {
+        error.0
+    }
+}
+
+impl NtError {
+    /// There is no such device.
+    pub const NO_SUCH_DEVICE: Self = Self(NtStatus(wdk_sys::STATUS_NO_SUCH_DEVICE));
+}
