@@ -14,10 +14,6 @@
 // - __chkstk: only a frame of more than a page calls it, and such a frame has no place in a driver
 //   whose kernel stack it shares with every other driver of the device stack.
 kernel_imports! {
-    "HAL.dll" {
-        KeQueryPerformanceCounter(8) -> 8;
-    }
-
     "ntoskrnl.exe" {
         IoAcquireRemoveLockEx(8, 8, 8, 4, 4) -> 4;
         IoAttachDeviceToDeviceStackSafe(8, 8, 8) -> 4;
