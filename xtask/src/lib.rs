@@ -3,7 +3,14 @@
 //! Each command ends in exit code 0, or in one line on standard error that says what to do and a non-zero exit code.
 
 pub mod build;
+pub mod docs;
+pub mod gate;
 pub mod imports;
+pub mod inf;
 pub mod lints;
+pub mod package;
 pub mod process;
+pub mod reproduce;
+pub mod sources;
+pub mod test;
 pub mod workspace;

@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use xtask::{
     build::{Builder, Exclusive, Profile, Target, wrapper},
+    docs,
+    inf::{HardwareId, Match},
+    package, reproduce, test,
     workspace::Workspace,
 };
 
@@ -20,15 +23,35 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subcommands {
-    /// Builds irpscope.sys and what goes with it into target/package.
-    Build {
-        /// How the driver is built.
-        #[arg(long, value_enum, default_value_t)]
-        profile: Profile,
-        /// What it is built for.
-        #[arg(long, value_enum, default_value_t)]
-        target: Target,
+    /// Builds irpscope.sys and what goes with it into target/package, and installs what that takes.
+    Build(Build),
+    /// Runs everything that must pass: formatting, clippy, the build, every test, the image gate.
+    Test,
+    /// Writes the parts of the documentation that are made from code.
+    Docs {
+        /// Change nothing, and fail where a document is stale.
+        #[arg(long)]
+        check: bool,
     },
+}
+
+#[derive(Args)]
+struct Build {
+    /// How the driver is built.
+    #[arg(long, value_enum, default_value_t)]
+    profile: Profile,
+    /// What it is built for. For aarch64 the package goes to target/package-aarch64.
+    #[arg(long, value_enum, default_value_t)]
+    target: Target,
+    /// The disk that the package's INF is for, as `pnputil /enum-devices /class DiskDrive /ids` prints it.
+    #[arg(long, value_name = "ID", conflicts_with = "all_disks")]
+    hardware_id: Option<HardwareId>,
+    /// Make the INF for every disk, the boot disk among them: for test-signed machines only.
+    #[arg(long)]
+    all_disks: bool,
+    /// Also build in two other folders, and compare the images byte for byte.
+    #[arg(long)]
+    verify_reproducible: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,14 +71,74 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::here();
-    match arguments.command {
-        Subcommands::Build { profile, target } => {
-            let _exclusive = Exclusive::acquire(&workspace)?;
-            let builder = Builder::prepare(&workspace, target)?;
-            eprintln!("{}", builder.describe());
-            let artifacts = builder.build(&workspace, profile)?;
-            println!("{artifacts:?}");
-            Ok(())
-        }
+    let _exclusive = Exclusive::acquire(&workspace)?;
+    match &arguments.command {
+        Subcommands::Build(options) => build(&workspace, options),
+        Subcommands::Test => test::run(&workspace, &help()),
+        Subcommands::Docs { check } => docs::refresh(workspace.root(), &help(), *check),
+    }
+}
+
+fn build(workspace: &Workspace, options: &Build) -> Result<()> {
+    let builder = Builder::prepare(workspace, options.target)?;
+    println!("build    {}, {}", options.target, builder.describe());
+    let artifacts = builder.build(workspace, options.profile)?;
+    let disks = match &options.hardware_id {
+        Some(id) => Match::HardwareId(id.clone()),
+        None if options.all_disks => Match::AllDisks,
+        None => Match::AsWritten,
+    };
+    let options_of_package = package::Options {
+        target: options.target,
+        profile: options.profile,
+        disks,
+    };
+    let package = package::make(workspace, &artifacts, &options_of_package)?;
+    println!("{package}");
+    println!("sha256   {}", reproduce::sha256(&package.image())?);
+    if options.target == Target::Arm64 {
+        println!(
+            "warning  no structure layout has been checked on ARM64: do not run this image on a machine that matters"
+        );
+    }
+    if options.verify_reproducible {
+        reproduce::verify(workspace, &builder, options.profile)?;
+    }
+    Ok(())
+}
+
+/// The help of every command, as the documentation has it.
+fn help() -> String {
+    let mut command = Arguments::command();
+    let mut text = command.render_long_help().to_string();
+    for subcommand in command
+        .get_subcommands_mut()
+        .filter(|subcommand| subcommand.get_name() != "help")
+    {
+        let mut subcommand = subcommand
+            .clone()
+            .bin_name(format!("cargo xtask {}", subcommand.get_name()));
+        text.push_str("\n\n");
+        text.push_str(&subcommand.render_long_help().to_string());
+    }
+    // A width of lines that is the terminal's would make the text depend on it; clap wraps only with that feature on.
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documents_have_what_the_code_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        docs::refresh(&root, &help(), true).unwrap();
     }
 }

@@ -1,16 +1,13 @@
 //! The files of the repository, as the checks see them.
-//!
-//! What git ignores is left out; what is not yet added is in, so that a new file is checked before
-//! it is committed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::TokenStream;
 
 use super::Finding;
+use crate::sources;
 
 /// A repository's text files.
 pub(super) struct Tree {
@@ -31,18 +28,9 @@ pub(super) struct SourceFile {
 impl Tree {
     /// Reads the repository at `root`.
     pub(super) fn read(root: &Path) -> Result<Self> {
-        // Without git, every file there is: never fewer than git would name.
-        let mut paths = listed_by_git(root).map_or_else(|| walk(root), Ok)?;
-        paths.sort();
-        paths.dedup();
         let mut files = Vec::new();
-        for path in paths {
-            let full = root.join(&path);
-            // A deleted file stands in git's list until that is committed.
-            if !fs::symlink_metadata(&full).is_ok_and(|file| file.is_file()) {
-                continue;
-            }
-            let bytes = fs::read(&full).with_context(|| format!("{path}: cannot be read"))?;
+        for path in sources::files(root)? {
+            let bytes = fs::read(root.join(&path)).with_context(|| format!("{path}: cannot be read"))?;
             if let Ok(text) = String::from_utf8(bytes) {
                 files.push(SourceFile { path, text });
             }
@@ -90,45 +78,10 @@ impl SourceFile {
     }
 }
 
-fn listed_by_git(root: &Path) -> Option<Vec<String>> {
-    // A repository around the root, such as one that someone keeps the home folder in, is not meant.
-    if !root.join(".git").exists() {
-        return None;
-    }
-    let output = Command::new("git")
-        .current_dir(root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .output()
-        .ok()?;
-    let names = output.status.success().then_some(output.stdout)?;
-    let names = String::from_utf8(names).ok()?;
-    Some(names.split_terminator('\0').map(str::to_owned).collect())
-}
-
-fn walk(root: &Path) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    let mut folders = vec![String::new()];
-    while let Some(folder) = folders.pop() {
-        let full = root.join(&folder);
-        let entries = fs::read_dir(&full).with_context(|| format!("{}: cannot be read", full.display()))?;
-        for entry in entries {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            let path = format!("{folder}{name}");
-            if !entry.file_type()?.is_dir() {
-                found.push(path);
-            } else if name != ".git" && name != "target" {
-                folders.push(format!("{path}/"));
-            }
-        }
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
+    use std::process::Command;
+
     use super::*;
     use tempfile::TempDir;
 

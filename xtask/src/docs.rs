@@ -1,0 +1,109 @@
+//! `cargo xtask docs`: the parts of the documentation that are made from code.
+//!
+//! A document says in two marks where such a part stands; what is between them belongs to this command, and a test fails
+//! where it is stale.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{gate, inf};
+
+/// A part of a document, and what it is made from.
+struct Part {
+    document: &'static str,
+    name: &'static str,
+    make: fn() -> String,
+}
+
+const PARTS: [Part; 2] = [
+    Part {
+        document: "docs/image-gate.md",
+        name: "checks",
+        make: checks,
+    },
+    Part {
+        document: "docs/inf.md",
+        name: "rules",
+        make: inf::rules_markdown,
+    },
+];
+
+/// Writes every generated part of the checkout at `root` anew, and that made from the caller's `commands`.
+///
+/// # Errors
+///
+/// A document cannot be read or written, or has no marks; with `check_only`, one is stale.
+pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
+    let made = PARTS.iter().map(|part| (part.document, part.name, (part.make)()));
+    let help = [(
+        "docs/build.md",
+        "commands",
+        format!("```text\n{}\n```\n", commands.trim_end()),
+    )];
+    for (document, name, contents) in made.chain(help) {
+        let path = root.join(document);
+        let old = fs::read_to_string(&path).with_context(|| format!("cannot read {document}"))?;
+        let new = replaced(&old, name, &contents).with_context(|| document.to_owned())?;
+        if new == old {
+            continue;
+        }
+        ensure!(!check_only, "{document} is stale: run `cargo xtask docs`");
+        fs::write(&path, new).with_context(|| format!("cannot write {document}"))?;
+        println!("{document} written");
+    }
+    Ok(())
+}
+
+/// The document with what stands between the marks of `name` replaced.
+fn replaced(document: &str, name: &str, contents: &str) -> Result<String> {
+    let (begin, end) = (
+        format!("<!-- {name}: begin, generated -->\n"),
+        format!("<!-- {name}: end -->"),
+    );
+    let parts = document
+        .split_once(&begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) =
+        parts.with_context(|| format!("the lines {} and {end} are missing: restore them", begin.trim_end()))?;
+    Ok(format!("{before}{begin}\n{contents}\n{end}{after}"))
+}
+
+/// The table of what the image gate checks.
+fn checks() -> String {
+    let mut table = String::from("| check | a good image |\n|---|---|\n");
+    for check in gate::Check::ALL {
+        table.push_str(&format!("| {} | {} |\n", check.id(), check.meaning()));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_marks_is_replaced() {
+        let document = "a\n<!-- x: begin, generated -->\nold\n<!-- x: end -->\nb\n";
+        assert_eq!(
+            replaced(document, "x", "new\n").unwrap(),
+            "a\n<!-- x: begin, generated -->\n\nnew\n\n<!-- x: end -->\nb\n"
+        );
+    }
+
+    #[test]
+    fn a_document_without_its_marks_is_an_error_that_names_them() {
+        for document in [
+            "",
+            "<!-- x: begin, generated -->\n",
+            "<!-- y: begin, generated -->\n<!-- y: end -->",
+        ] {
+            assert!(
+                replaced(document, "x", "")
+                    .unwrap_err()
+                    .to_string()
+                    .contains("<!-- x: end -->")
+            );
+        }
+    }
+}

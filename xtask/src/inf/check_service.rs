@@ -1,0 +1,193 @@
+//! What the rules look at in services, filters and registry entries.
+
+use super::check::Problem;
+use super::package::{Package, RegistryEntry, number};
+
+/// `SPSVCINST_ASSOCSERVICE`: the service is the device's function driver.
+const ASSOC_SERVICE: u32 = 0x2;
+
+/// `FLG_ADDREG_APPEND`: a string is appended to a REG_MULTI_SZ that is there.
+const APPEND: u32 = 0x8;
+
+/// `FLG_DELREG_MULTI_SZ_DELSTRING`: a string is deleted from a REG_MULTI_SZ.
+const DELETE_STRING: u32 = 0x0001_8002;
+
+/// `FLG_ADDREG_TYPE_DWORD`.
+const DWORD: u32 = 0x0001_0001;
+
+/// `STORAGE_SUPPORTED_FEATURES_BYPASS_IO`, the only bit that is defined.
+const BYPASS_IO: u32 = 0x1;
+
+impl RegistryEntry<'_> {
+    fn is_relative(&self) -> bool {
+        self.entry.value(0).eq_ignore_ascii_case("HKR")
+    }
+
+    /// The first key below `HKR`.
+    fn first_key(&self) -> &str {
+        self.entry.value(1).split('\\').next().unwrap_or_default()
+    }
+
+    /// Whether it is a value that is set, and not a key alone.
+    fn is_value(&self) -> bool {
+        self.entry.values.len() > 2
+    }
+
+    fn location(&self) -> String {
+        format!("{}\\{}", self.entry.value(0), self.entry.value(1))
+    }
+
+    fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::at(self.entry.line, message)
+    }
+}
+
+pub(super) fn multi_strings(package: &Package<'_>) -> Vec<Problem> {
+    let appended = package
+        .registry
+        .iter()
+        .filter(|entry| entry.flags & APPEND != 0 || entry.flags == DELETE_STRING);
+    appended
+        .map(|entry| entry.problem("a list that may be another's is changed: set a value of ours"))
+        .collect()
+}
+
+pub(super) fn keys_relative(package: &Package<'_>) -> Vec<Problem> {
+    let absolute = package
+        .registry
+        .iter()
+        .filter(|entry| !entry.is_relative() && !entry.is_value());
+    absolute
+        .map(|entry| entry.problem(format!("the key {} is not below HKR", entry.location())))
+        .collect()
+}
+
+pub(super) fn values_relative(package: &Package<'_>) -> Vec<Problem> {
+    let absolute = package
+        .registry
+        .iter()
+        .filter(|entry| !entry.is_relative() && entry.is_value());
+    absolute
+        .map(|entry| entry.problem(format!("a value of {} is not below HKR", entry.location())))
+        .collect()
+}
+
+pub(super) fn under_parameters(package: &Package<'_>) -> Vec<Problem> {
+    let outside = package.registry.iter().filter(|entry| {
+        entry.of_service && entry.is_relative() && !entry.first_key().eq_ignore_ascii_case("Parameters")
+    });
+    outside
+        .map(|entry| {
+            let message = format!("{} of the service is not below Parameters", entry.location());
+            entry.problem(message)
+        })
+        .collect()
+}
+
+pub(super) fn filters_declared(package: &Package<'_>) -> Vec<Problem> {
+    let lists = package.registry.iter().filter(|entry| {
+        package.is_extension()
+            && ["UpperFilters", "LowerFilters"]
+                .iter()
+                .any(|list| list.eq_ignore_ascii_case(entry.entry.value(2)))
+    });
+    lists
+        .map(|entry| {
+            let list = entry.entry.value(2);
+            entry.problem(format!("{list} is set by registry: use [DDInstall.Filters]"))
+        })
+        .collect()
+}
+
+pub(super) fn binary_copied(package: &Package<'_>) -> Vec<Problem> {
+    let wrong = package.services.iter().filter_map(|service| {
+        let entry = service.section?.with_key("ServiceBinary").next()?;
+        let file = entry.value(0).strip_prefix(r"%13%\");
+        let copied = package
+            .copied
+            .iter()
+            .any(|copied| file.is_some_and(|file| file.eq_ignore_ascii_case(copied.file)));
+        (!copied).then(|| {
+            let message = format!(r"ServiceBinary is {}: write %13%\ and a file copied", entry.value(0));
+            Problem::at(entry.line, message)
+        })
+    });
+    wrong.collect()
+}
+
+pub(super) fn filter_position(package: &Package<'_>) -> Vec<Problem> {
+    let wrong = package.filters.iter().filter_map(|filter| {
+        let section = filter.section?;
+        let says = ["FilterPosition", "FilterLevel"].map(|key| section.with_key(key).count());
+        (says.iter().sum::<usize>() != 1).then(|| {
+            let message = format!("[{}] needs one FilterPosition or one FilterLevel", section.name);
+            Problem::at(section.line, message)
+        })
+    });
+    wrong.collect()
+}
+
+pub(super) fn filter_is_service(package: &Package<'_>) -> Vec<Problem> {
+    if package.filters.is_empty() {
+        return vec![Problem::at(
+            0,
+            "no AddFilter: the driver would be installed and not used",
+        )];
+    }
+    let unknown = package
+        .filters
+        .iter()
+        .filter(|filter| !package.services.iter().any(|service| service.name == filter.service));
+    unknown
+        .map(|filter| {
+            let message = format!("AddFilter names {}, which no AddService does", filter.service);
+            Problem::at(filter.line, message)
+        })
+        .collect()
+}
+
+pub(super) fn boot_start(package: &Package<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for section in package.services.iter().filter_map(|service| service.section) {
+        for (key, value) in [("ServiceType", 1), ("StartType", 0), ("ErrorControl", 1)] {
+            if section.value_of(key).and_then(number) != Some(value) {
+                let message = format!("[{}] needs {key} = {value}", section.name);
+                problems.push(Problem::at(section.line, message));
+            }
+        }
+        if section.value_of("LoadOrderGroup").is_none_or(str::is_empty) {
+            let message = format!("[{}] needs a LoadOrderGroup", section.name);
+            problems.push(Problem::at(section.line, message));
+        }
+    }
+    problems
+}
+
+pub(super) fn no_function_driver(package: &Package<'_>) -> Vec<Problem> {
+    let associated = package
+        .services
+        .iter()
+        .filter(|service| service.flags & ASSOC_SERVICE != 0);
+    associated
+        .map(|service| {
+            let message = format!("{} would replace disk.sys: take flag 0x2 away", service.name);
+            Problem::at(service.line, message)
+        })
+        .collect()
+}
+
+pub(super) fn storage_features(package: &Package<'_>) -> Vec<Problem> {
+    let declared = package.registry.iter().any(|entry| {
+        entry.of_service
+            && entry.is_relative()
+            && entry.entry.value(1).eq_ignore_ascii_case("Parameters")
+            && entry.entry.value(2).eq_ignore_ascii_case("StorageSupportedFeatures")
+            && entry.flags == DWORD
+            && number(entry.entry.value(4)) == Some(BYPASS_IO)
+    });
+    if declared {
+        return Vec::new();
+    }
+    let message = "the service does not set HKR,Parameters,StorageSupportedFeatures,0x00010001,0x1";
+    vec![Problem::at(0, message)]
+}

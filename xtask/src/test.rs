@@ -1,0 +1,162 @@
+//! `cargo xtask test`: everything that must pass, on a fresh machine.
+//!
+//! The steps run in an order in which the cheap ones fail first, and the first that fails ends the run.
+
+use std::{fs, time::Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{
+    build::{Artifacts, Builder, Profile, Target},
+    docs,
+    gate::{self, Report},
+    inf::Match,
+    lints, package, process,
+    reproduce::{self, Copy},
+    workspace::Workspace,
+};
+
+/// A fault put into the driver, which the image gate has to find in the image.
+struct Planted {
+    name: &'static str,
+    file: &'static str,
+    find: &'static str,
+    replace: &'static str,
+}
+
+/// What a person would write who did not know that the driver must not panic. Clippy would refuse both; the gate must
+/// not depend on it.
+const PLANTED: [Planted; 2] = [
+    Planted {
+        name: "an unwrap",
+        file: "src/filter.rs",
+        find: "Request::Other(irp) => irp.skip_and_call(),",
+        replace: "Request::Other(irp) => {\n\
+                  if core::num::NonZeroU8::new(irp.minor_function()).unwrap().get() == 9 {\n\
+                  return Ok(irp.succeed_and_call());\n}\n\
+                  irp.skip_and_call()\n},",
+    },
+    Planted {
+        name: "an index that is checked when it runs",
+        file: "src/filter.rs",
+        find: "Request::Other(irp) => irp.skip_and_call(),",
+        replace: "Request::Other(irp) => {\n\
+                  if [1_u8, 2, 3][usize::from(irp.minor_function())] == 2 {\n\
+                  return Ok(irp.succeed_and_call());\n}\n\
+                  irp.skip_and_call()\n},",
+    },
+];
+
+/// Runs every step. `help` is the text of the command line, which the documentation repeats.
+///
+/// # Errors
+///
+/// A step fails; it has said why.
+pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
+    step("formatting", || {
+        process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))
+    })?;
+    step("the repository's own rules", || own_rules(workspace))?;
+    step("generated documentation", || {
+        docs::refresh(workspace.root(), help, true)
+    })?;
+    step("clippy, host", || {
+        process::run(workspace.cargo().args([
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ]))
+    })?;
+    let builder = step("what the driver's build needs", || {
+        Builder::prepare(workspace, Target::X64)
+    })?;
+    step("driver, release", || package(workspace, &builder, Profile::Release))?;
+    step("clippy, driver", || builder.clippy(workspace))?;
+    // The driver's own tests are ignored by a plain `cargo test`, since that has no driver to run.
+    step("tests", || {
+        process::run(
+            workspace
+                .cargo()
+                .args(["test", "--locked", "--workspace", "--", "--include-ignored"]),
+        )
+    })?;
+    let copies = step("reproducible build", || {
+        reproduce::verify(workspace, &builder, Profile::Release)
+    })?;
+    for planted in &PLANTED {
+        step(&format!("the image gate finds {}", planted.name), || {
+            find_planted(&builder, &copies[1], planted)
+        })?;
+    }
+    println!("\nall checks passed");
+    Ok(())
+}
+
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("\n== {name}");
+    let start = Instant::now();
+    let result = work().with_context(|| format!("{name}: failed"))?;
+    eprintln!("== {name}: passed in {} s", start.elapsed().as_secs());
+    Ok(result)
+}
+
+fn own_rules(workspace: &Workspace) -> Result<()> {
+    let findings = lints::run(workspace.root())?;
+    for finding in &findings {
+        eprintln!("{finding}");
+    }
+    ensure!(
+        findings.is_empty(),
+        "the {} places above break the repository's rules",
+        findings.len()
+    );
+    Ok(())
+}
+
+fn package(workspace: &Workspace, builder: &Builder, profile: Profile) -> Result<()> {
+    let artifacts = builder.build(workspace, profile)?;
+    let options = package::Options {
+        target: Target::X64,
+        profile,
+        disks: Match::AsWritten,
+    };
+    println!("{}", package::make(workspace, &artifacts, &options)?);
+    Ok(())
+}
+
+/// Builds a copy of the checkout with a fault in it and expects the gate to refuse the image for it.
+fn find_planted(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()> {
+    let file = copy.workspace.root().join(planted.file);
+    let clean = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    ensure!(
+        clean.matches(planted.find).count() == 1,
+        "{} does not have `{}` just once, where the fault is to go: adapt xtask/src/test.rs",
+        planted.file,
+        planted.find
+    );
+    fs::write(&file, clean.replace(planted.find, planted.replace))?;
+    let inspected = builder
+        .build(&copy.workspace, Profile::Release)
+        .and_then(|artifacts| inspect(copy, &artifacts));
+    fs::write(&file, clean)?;
+    let report = inspected?;
+    for finding in &report.findings {
+        eprintln!("gate: {finding}");
+    }
+    if !report
+        .findings
+        .iter()
+        .any(|finding| finding.check == gate::Check::PanicSymbol || finding.check == gate::Check::BugCheck)
+    {
+        bail!("the image gate lets a driver pass that has {}", planted.name);
+    }
+    Ok(())
+}
+
+fn inspect(copy: &Copy, artifacts: &Artifacts) -> Result<Report> {
+    package::inspect(&copy.workspace, artifacts, Target::X64, Profile::Release)
+}
