@@ -8,7 +8,8 @@ use core::ptr::NonNull;
 use wdk_sys::{DEVICE_OBJECT, DRIVER_OBJECT, IRP, NTSTATUS};
 
 use crate::{
-    device::{AddDevice, Device},
+    add_device::AddDevice,
+    device::Device,
     irp::{self, Irp, Outcome},
     layout::{self, MAJOR_FUNCTIONS},
     remove_lock::Locked,

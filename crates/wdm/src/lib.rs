@@ -22,15 +22,18 @@
     clippy::unwrap_used
 )]
 
+mod add_device;
 mod device;
 mod driver;
+mod extension;
 mod imports;
 mod irp;
 mod layout;
 mod remove_lock;
 mod status;
 
-pub use device::{AddDevice, Device};
+pub use add_device::AddDevice;
+pub use device::Device;
 pub use driver::{Driver, driver_entry};
 pub use irp::{Dispatched, Irp, Outcome, Rejected, RemoveDevice, Request};
 pub use status::{NtError, NtStatus};

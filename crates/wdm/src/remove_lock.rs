@@ -3,7 +3,11 @@
 //! What it is not: a lock in the sense of mutual exclusion. Any number of IRPs hold it at once; it counts them, and
 //! IRP_MN_REMOVE_DEVICE waits until the count is zero.
 
-use core::{cell::UnsafeCell, mem::ManuallyDrop, ptr::NonNull};
+use core::{
+    cell::UnsafeCell,
+    mem::ManuallyDrop,
+    ptr::{self, NonNull},
+};
 
 use wdk_sys::{
     IO_REMOVE_LOCK, IRP,
@@ -105,7 +109,8 @@ impl<D: Driver> Locked<D> {
         unsafe {
             IoReleaseRemoveLockAndWaitEx(this.device.remove_lock().0.get(), this.tag.as_ptr().cast(), SIZE);
         };
-        this.device
+        // SAFETY: `this` is not used again, so the device is not there twice.
+        unsafe { ptr::read(&raw const this.device) }
     }
 }
 

@@ -1,0 +1,153 @@
+//! How a filter device comes into a stack.
+//!
+//! One call makes, attaches and starts it, because between these steps nothing can be done that is right and much that
+//! is wrong: a device that is attached must be ready, and one that is not must be deleted.
+
+use core::{
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use wdk_sys::{
+    DEVICE_OBJECT, DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_INRUSH, DO_POWER_PAGABLE,
+    DRIVER_OBJECT, FILE_DEVICE_SECURE_OPEN, FILE_FLOPPY_DISKETTE, FILE_READ_ONLY_DEVICE, FILE_REMOVABLE_MEDIA,
+    ntddk::{
+        IoAttachDeviceToDeviceStackSafe, IoCreateDevice, IoDeleteDevice, IoGetAttachedDeviceReference,
+        ObfDereferenceObject,
+    },
+};
+
+use crate::{
+    driver::Driver,
+    extension::Extension,
+    layout::device_object,
+    remove_lock::RemoveLock,
+    status::{NtError, NtStatus},
+};
+
+/// How a filter is reached and powered is decided by the device below it, so these are taken over as they are there.
+const INHERITED_FLAGS: u32 = DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_PAGABLE | DO_POWER_INRUSH;
+
+/// What the medium is, which a filter does not change.
+const INHERITED_CHARACTERISTICS: u32 = FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE | FILE_FLOPPY_DISKETTE;
+
+/// The chance to put a filter on one device, while the PnP manager builds its stack.
+///
+/// Dropping it declines: the stack is built without this driver, and everything above and below it works.
+pub struct AddDevice<'call, D: Driver> {
+    driver: NonNull<DRIVER_OBJECT>,
+    physical_device: NonNull<DEVICE_OBJECT>,
+    /// The call of the AddDevice routine, after which the physical device may go.
+    call: PhantomData<&'call ()>,
+    filter: PhantomData<fn() -> D>,
+}
+
+impl<D: Driver> AddDevice<'_, D> {
+    /// Takes over the arguments of an AddDevice routine.
+    ///
+    /// # Safety
+    ///
+    /// They are what the PnP manager passed to the AddDevice routine of the driver object whose dispatch routines are
+    /// those of `D`, and the routine does not return while the result is used.
+    pub(crate) unsafe fn from_raw(driver: NonNull<DRIVER_OBJECT>, physical_device: NonNull<DEVICE_OBJECT>) -> Self {
+        Self {
+            driver,
+            physical_device,
+            call: PhantomData,
+            filter: PhantomData,
+        }
+    }
+
+    /// Creates a filter device with `state` behind it and attaches it to the top of the stack.
+    ///
+    /// The device can be sent requests as soon as it is attached, which is why `state` is complete before.
+    /// DO_DEVICE_INITIALIZING is cleared last.
+    ///
+    /// # Errors
+    ///
+    /// The status of the step that failed; those before it are undone, in reverse order.
+    pub fn attach(self, state: D::State) -> Result<(), NtError> {
+        let object = self.create()?;
+        let extension = Extension::<D>::of(object);
+        // SAFETY: the extension is this device's, of the right size, unused until the attachment below, and lives as
+        // long as the device object. The lock is initialised here only.
+        unsafe { RemoveLock::initialise(Extension::remove_lock(extension)) };
+        // SAFETY: as above.
+        unsafe { Extension::state(extension).write(state) };
+
+        // The Safe variant stores the lower device before it links the two, so a request that arrives at once finds
+        // it.
+        // SAFETY: both are live device objects, and the lower device is stored in memory that lives as long as ours.
+        let status = unsafe {
+            IoAttachDeviceToDeviceStackSafe(
+                object.as_ptr(),
+                self.physical_device.as_ptr(),
+                Extension::lower(extension),
+            )
+        };
+        if let Err(error) = NtStatus::from_raw(status).ok() {
+            // SAFETY: the state was written above, and a device that is not attached has been seen by nobody.
+            unsafe { ptr::drop_in_place(Extension::state(extension)) };
+            // SAFETY: the device was created above, is attached to nothing, and is not used again.
+            unsafe { IoDeleteDevice(object.as_ptr()) };
+            return Err(error);
+        }
+
+        // SAFETY: the attachment above succeeded, so the field holds the next-lower device.
+        let lower = unsafe { Extension::lower(extension).read() };
+        let object = object.as_ptr();
+        let [ours, theirs] = [object, lower].map(device_object::flags);
+        // SAFETY: fields of our own device, which nobody else changes while it is initialising, and of the one below
+        // it, which our attachment keeps.
+        unsafe { inherit(ours, theirs, INHERITED_FLAGS) };
+        let [ours, theirs] = [object, lower].map(device_object::characteristics);
+        // SAFETY: as above.
+        unsafe { inherit(ours, theirs, INHERITED_CHARACTERISTICS) };
+        // SAFETY: the flags of a live device object, aligned, and changed only by this driver.
+        let flags = unsafe { AtomicU32::from_ptr(device_object::flags(object)) };
+        // Release: whoever sees the device initialised sees all that was written before.
+        flags.fetch_and(!DO_DEVICE_INITIALIZING, Ordering::Release);
+        Ok(())
+    }
+
+    /// Creates the device object, with the type of the device that it will be attached to.
+    fn create(&self) -> Result<NonNull<DEVICE_OBJECT>, NtError> {
+        // SAFETY: the physical device object is live during AddDevice.
+        let top = unsafe { IoGetAttachedDeviceReference(self.physical_device.as_ptr()) };
+        // SAFETY: `top` is live while the reference is held.
+        let device_type = unsafe { device_object::device_type(top).read() };
+        // SAFETY: gives back the reference that was taken above.
+        unsafe { ObfDereferenceObject(top.cast()) };
+
+        let mut object = ptr::null_mut();
+        // SAFETY: the driver object is this driver's, no name is given, and the result goes to a local.
+        let status = unsafe {
+            IoCreateDevice(
+                self.driver.as_ptr(),
+                Extension::<D>::SIZE,
+                ptr::null_mut(),
+                device_type,
+                FILE_DEVICE_SECURE_OPEN,
+                0,
+                &raw mut object,
+            )
+        };
+        NtStatus::from_raw(status).ok()?;
+        NonNull::new(object).ok_or(NtError::NO_SUCH_DEVICE)
+    }
+}
+
+/// Sets in `ours` those bits of `inherited` that are set in `theirs`.
+///
+/// # Safety
+///
+/// Both can be read, and `ours` can be written and is changed by nobody else.
+unsafe fn inherit(ours: *mut u32, theirs: *const u32, inherited: u32) {
+    // SAFETY: the caller promises that it can be read.
+    let theirs = unsafe { theirs.read() };
+    // SAFETY: as above.
+    let old = unsafe { ours.read() };
+    // SAFETY: the caller promises that it can be written.
+    unsafe { ours.write(old | (theirs & inherited)) };
+}
