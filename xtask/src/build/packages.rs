@@ -57,18 +57,23 @@ impl Needs {
                 packages = self.packages(Some(available_llvm(&apt)?));
             }
             apt.install(&packages)?;
-            let target = self.target;
-            self = Self::of_this_machine(target, folder)?;
+            self = Self::of_this_machine(self.target, folder)?;
+            if self.core.is_none() {
+                // The lists may be older than the compiler that is needed.
+                apt.update()?;
+                apt.install(&self.packages(None))?;
+                self = Self::of_this_machine(self.target, folder)?;
+            }
         }
         let linker = toolchain::find_linker(self.llvm.as_ref())?;
         let packages = self.packages(None);
         match (self.core, self.llvm, linker) {
             (Some(core), Some(llvm), Some(linker)) if self.mingw => Ok((Toolchain::new(core, linker), llvm)),
             (None, ..) => bail!(
-                "no `core` for {}: this machine's distribution has no usable rustc-web; where there is a network, run \
-                 `rustup target add {}` or `rustup component add rust-src`, then build again",
-                self.target,
-                self.target
+                "no `core` for {target}: rustup cannot add the target, and {}; where there is a network, run `rustup target \
+                 add {target}` or `rustup component add rust-src`, then build again",
+                toolchain::debian_shortcoming(),
+                target = self.target,
             ),
             _ => bail!(
                 "packages were installed, but not everything is there; run `apt-get install --reinstall {}`, then build \

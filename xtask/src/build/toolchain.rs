@@ -83,6 +83,19 @@ pub(super) fn debian_is_complete() -> bool {
     rustc.is_recent_enough() && Path::new(DEBIAN_LIBRARY).join("core/src/lib.rs").is_file()
 }
 
+/// Why Debian's compiler is no way to `core` on this machine, after its packages were installed.
+pub(super) fn debian_shortcoming() -> String {
+    let needed = env!("CARGO_PKG_RUST_VERSION");
+    match Rustc::at(Path::new(DEBIAN_RUSTC)) {
+        Err(_) => "there is no rustc-web in this distribution".to_owned(),
+        Ok(rustc) if rustc.is_recent_enough() => "its rustc-web has no rust-web-src".to_owned(),
+        Ok(rustc) => format!(
+            "its rustc-web is {}.{} and {needed} is needed, which Debian 12 has in bookworm-security",
+            rustc.release.0, rustc.release.1
+        ),
+    }
+}
+
 impl Toolchain {
     pub(super) fn new(core: Core, linker: PathBuf) -> Self {
         Self { core, linker }
