@@ -1,1 +1,16 @@
-//! Loads a WDM driver image.
+//! Loads a WDM driver image, exactly as built, into a user-mode process and calls it there.
+//!
+//! The lab is an oracle for drivers: it must share no code with any driver it runs, nor with a
+//! library a driver is built on.
+//!
+//! - [`image`] maps a `.sys` as a kernel would: relocated, bound, each section under its own
+//!   protection;
+//! - [`stack`] calls the image's functions on a stack of the kernel's size.
+//!
+//! The image's machine code runs as it is, so both exist on x86-64 Linux only; for any other target
+//! the crate is empty.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+pub mod image;
+mod memory;
+pub mod stack;
