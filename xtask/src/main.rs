@@ -13,6 +13,9 @@ use xtask::{
     workspace::Workspace,
 };
 
+/// The exit code of a command line that makes no sense.
+const USAGE: u8 = 2;
+
 /// Builds, packages, checks and tests irpscope.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", version)]
@@ -58,15 +61,27 @@ fn main() -> ExitCode {
     if let Some(code) = wrapper::called_as_tool() {
         return code;
     }
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One line, whatever the causes hold.
-            let line: Vec<String> = format!("{error:#}").lines().map(str::trim).map(str::to_owned).collect();
-            eprintln!("error: {}", line.join(" "));
-            ExitCode::FAILURE
+    match Arguments::try_parse() {
+        Ok(arguments) => match run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {}", one_line(&format!("{error:#}")));
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) if error.use_stderr() => {
+            eprintln!("{}", one_line(&error.to_string()));
+            ExitCode::from(USAGE)
         }
+        // What was asked for: the help or the version.
+        Err(error) => error.exit(),
     }
+}
+
+/// A message on one line, whatever its causes hold.
+fn one_line(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join(" ")
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
@@ -130,6 +145,40 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn an_unknown_target_or_profile_is_one_line_that_names_the_known_ones() {
+        for (arguments, known) in [
+            (
+                ["xtask", "build", "--target=riscv64"],
+                "[possible values: x86_64, aarch64]",
+            ),
+            (["xtask", "build", "--profile=fast"], "[possible values: dev, release]"),
+        ] {
+            let error = Arguments::try_parse_from(arguments).err().unwrap();
+            let line = one_line(&error.to_string());
+            assert!(
+                error.use_stderr() && line.contains(known) && !line.contains('\n'),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_target_may_be_named_as_rustc_does() {
+        for triple in ["x86_64-pc-windows-msvc", "aarch64-pc-windows-msvc"] {
+            let arguments = Arguments::try_parse_from(["xtask", "build", "--target", triple]).unwrap();
+            assert!(matches!(arguments.command, Subcommands::Build(options) if options.target.triple() == triple));
+        }
+    }
+
+    #[test]
+    fn a_hardware_id_that_is_none_is_refused_before_anything_is_built() {
+        let error = Arguments::try_parse_from(["xtask", "build", "--hardware-id", "GenDisk"])
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("--all-disks"), "{error}");
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

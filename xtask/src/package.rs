@@ -88,41 +88,61 @@ pub fn folder(workspace: &Workspace, target: Target) -> PathBuf {
     })
 }
 
-/// Inspects an image as it ships.
+/// What cargo has built, read once: what is inspected is what is packaged.
+struct Built {
+    image: Vec<u8>,
+    pdb: Vec<u8>,
+    map: Vec<u8>,
+}
+
+impl Built {
+    fn read(artifacts: &Artifacts) -> Result<Self> {
+        Ok(Self {
+            image: read(&artifacts.image)?,
+            pdb: read(&artifacts.pdb)?,
+            map: read(&artifacts.map)?,
+        })
+    }
+
+    /// Holds the image to what it must be.
+    fn inspect(&self, workspace: &Workspace, target: Target, profile: Profile) -> Result<Report> {
+        let allowed: Vec<_> = imports::allowed()
+            .iter()
+            .map(|import| gate::Import {
+                dll: import.dll,
+                name: import.name,
+            })
+            .collect();
+        let root = workspace.root().to_string_lossy();
+        let expected = gate::Expected {
+            machine: match target {
+                Target::X64 => Machine::Amd64,
+                Target::Arm64 => Machine::Arm64,
+            },
+            profile: match profile {
+                Profile::Dev => gate::Profile::Dev,
+                Profile::Release => gate::Profile::Release,
+            },
+            imports: &allowed,
+            exports: EXPORTS,
+            fatal: FATAL,
+            product: NAME,
+            version: env!("CARGO_PKG_VERSION"),
+            license: env!("CARGO_PKG_LICENSE"),
+            workspace: &root,
+        };
+        gate::inspect(&self.image, &String::from_utf8_lossy(&self.map), &expected)
+            .context("what the linker made is no image; run `cargo clean` and build again")
+    }
+}
+
+/// Inspects an image without making a package of it.
 ///
 /// # Errors
 ///
 /// A file cannot be read, or is no image.
 pub fn inspect(workspace: &Workspace, artifacts: &Artifacts, target: Target, profile: Profile) -> Result<Report> {
-    let image = read(&artifacts.image)?;
-    let map = read(&artifacts.map)?;
-    let allowed: Vec<_> = imports::allowed()
-        .iter()
-        .map(|import| gate::Import {
-            dll: import.dll,
-            name: import.name,
-        })
-        .collect();
-    let root = workspace.root().to_string_lossy();
-    let expected = gate::Expected {
-        machine: match target {
-            Target::X64 => Machine::Amd64,
-            Target::Arm64 => Machine::Arm64,
-        },
-        profile: match profile {
-            Profile::Dev => gate::Profile::Dev,
-            Profile::Release => gate::Profile::Release,
-        },
-        imports: &allowed,
-        exports: EXPORTS,
-        fatal: FATAL,
-        product: NAME,
-        version: env!("CARGO_PKG_VERSION"),
-        license: env!("CARGO_PKG_LICENSE"),
-        workspace: &root,
-    };
-    gate::inspect(&image, &String::from_utf8_lossy(&map), &expected)
-        .with_context(|| format!("{} is not what a linker makes", artifacts.image.display()))
+    Built::read(artifacts)?.inspect(workspace, target, profile)
 }
 
 /// Makes the package of what cargo has built.
@@ -131,7 +151,8 @@ pub fn inspect(workspace: &Workspace, artifacts: &Artifacts, target: Target, pro
 ///
 /// The image or the INF does not pass its checks, each of which is printed, or a file cannot be read or written.
 pub fn make(workspace: &Workspace, artifacts: &Artifacts, options: &Options) -> Result<Package> {
-    let report = inspect(workspace, artifacts, options.target, options.profile)?;
+    let built = Built::read(artifacts)?;
+    let report = built.inspect(workspace, options.target, options.profile)?;
     for finding in &report.findings {
         eprintln!("gate: {finding}");
     }
@@ -144,9 +165,9 @@ pub fn make(workspace: &Workspace, artifacts: &Artifacts, options: &Options) -> 
     }
     let inf = stamped_inf(workspace, options)?;
     let contents = [
-        (format!("{NAME}.sys"), read(&artifacts.image)?),
-        (format!("{NAME}.pdb"), read(&artifacts.pdb)?),
-        (format!("{NAME}.map"), read(&artifacts.map)?),
+        (format!("{NAME}.sys"), built.image),
+        (format!("{NAME}.pdb"), built.pdb),
+        (format!("{NAME}.map"), built.map),
         (options.disks.file_name().to_owned(), inf.into_bytes()),
     ];
     let folder = folder(workspace, options.target);

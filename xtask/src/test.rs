@@ -60,17 +60,7 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step("generated documentation", || {
         docs::refresh(workspace.root(), help, true)
     })?;
-    step("clippy, host", || {
-        process::run(workspace.cargo().args([
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ]))
-    })?;
+    step("clippy, host", || clippy(workspace))?;
     let builder = step("what the driver's build needs", || {
         Builder::prepare(workspace, Target::X64)
     })?;
@@ -102,6 +92,16 @@ fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = work().with_context(|| format!("{name}: failed"))?;
     eprintln!("== {name}: passed in {} s", start.elapsed().as_secs());
     Ok(result)
+}
+
+/// Clippy over the crates of the host. Off Windows the driver and wdm are among them, as empty crates.
+fn clippy(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["clippy", "--locked", "--workspace", "--all-targets"]);
+    if cfg!(windows) {
+        cargo.args(["--exclude", "irpscope", "--exclude", "wdm"]);
+    }
+    process::run(cargo.args(["--", "--deny", "warnings"]))
 }
 
 fn own_rules(workspace: &Workspace) -> Result<()> {

@@ -135,7 +135,7 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     }
 
     /// Completes the IRP here: nobody below sees it.
-    pub fn complete(self, status: NtStatus) -> Dispatched<'irp> {
+    fn complete(self, status: NtStatus) -> Dispatched<'irp> {
         // SAFETY: we own the IRP and give it up with this call. The lock is released after it.
         unsafe { complete(self.raw, status) };
         Dispatched::new(status)

@@ -19,6 +19,7 @@ use crate::{process, workspace::Workspace};
 
 use self::{kit::Kit, llvm::Llvm, toolchain::Toolchain};
 
+mod diagnose;
 mod kit;
 mod linker;
 mod llvm;
@@ -32,10 +33,10 @@ pub mod wrapper;
 pub enum Target {
     /// x64 Windows.
     #[default]
-    #[value(name = "x86_64")]
+    #[value(name = "x86_64", alias = "x86_64-pc-windows-msvc")]
     X64,
     /// ARM64 Windows. It builds, but no structure layout has been checked there.
-    #[value(name = "aarch64")]
+    #[value(name = "aarch64", alias = "aarch64-pc-windows-msvc")]
     Arm64,
 }
 
@@ -167,7 +168,7 @@ impl Builder {
         let mut cargo = self.cargo(workspace);
         cargo.arg("build");
         self.arguments(&mut cargo, workspace, profile);
-        process::run(&mut cargo)?;
+        process::run(&mut cargo).map_err(|error| diagnose::explain(error, workspace, self.target.triple()))?;
 
         let folder = workspace.target().join(self.target.triple()).join(profile.cargo_name());
         let artifacts = Artifacts {
