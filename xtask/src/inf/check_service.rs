@@ -18,7 +18,26 @@ const DWORD: u32 = 0x0001_0001;
 /// `STORAGE_SUPPORTED_FEATURES_BYPASS_IO`, the only bit that is defined.
 const BYPASS_IO: u32 = 0x1;
 
+/// The roots below which an INF can name a registry key.
+const REGISTRY_ROOTS: [&str; 5] = ["HKR", "HKLM", "HKCR", "HKCU", "HKU"];
+
+/// The property category of DEVPKEY_Device_UpperFilters and DEVPKEY_Device_LowerFilters, and their numbers in it.
+const DEVICE_PROPERTIES: &str = "{a45c254e-df1c-4efd-8020-67d146a850e0}";
+const FILTER_PROPERTIES: [u32; 2] = [19, 20];
+
 impl RegistryEntry<'_> {
+    /// Whether its root is one that Windows knows.
+    fn has_root(&self) -> bool {
+        REGISTRY_ROOTS
+            .iter()
+            .any(|root| self.entry.value(0).eq_ignore_ascii_case(root))
+    }
+
+    /// Whether its root is known and is another than `HKR`.
+    fn is_absolute(&self) -> bool {
+        self.has_root() && !self.is_relative()
+    }
+
     fn is_relative(&self) -> bool {
         self.entry.value(0).eq_ignore_ascii_case("HKR")
     }
@@ -52,11 +71,33 @@ pub(super) fn multi_strings(package: &Package<'_>) -> Vec<Problem> {
         .collect()
 }
 
+pub(super) fn registry_roots(package: &Package<'_>) -> Vec<Problem> {
+    let unknown = package.registry.iter().filter(|entry| !entry.has_root());
+    unknown
+        .map(|entry| {
+            entry.problem(format!(
+                "{:?} is no root of the registry: write HKR",
+                entry.entry.value(0)
+            ))
+        })
+        .collect()
+}
+
+pub(super) fn filters_by_property(package: &Package<'_>) -> Vec<Problem> {
+    let lists = package.properties.iter().filter(|property| {
+        property.value(0).eq_ignore_ascii_case(DEVICE_PROPERTIES)
+            && number(property.value(1)).is_some_and(|id| FILTER_PROPERTIES.contains(&id))
+    });
+    lists
+        .map(|property| Problem::at(property.line, "a filter is set as a property: use [DDInstall.Filters]"))
+        .collect()
+}
+
 pub(super) fn keys_relative(package: &Package<'_>) -> Vec<Problem> {
     let absolute = package
         .registry
         .iter()
-        .filter(|entry| !entry.is_relative() && !entry.is_value());
+        .filter(|entry| entry.is_absolute() && !entry.is_value());
     absolute
         .map(|entry| entry.problem(format!("the key {} is not below HKR", entry.location())))
         .collect()
@@ -66,7 +107,7 @@ pub(super) fn values_relative(package: &Package<'_>) -> Vec<Problem> {
     let absolute = package
         .registry
         .iter()
-        .filter(|entry| !entry.is_relative() && entry.is_value());
+        .filter(|entry| entry.is_absolute() && entry.is_value());
     absolute
         .map(|entry| entry.problem(format!("a value of {} is not below HKR", entry.location())))
         .collect()

@@ -40,6 +40,8 @@ pub(super) struct Package<'a> {
     pub(super) filters: Vec<Filter<'a>>,
     pub(super) copied: Vec<Copied<'a>>,
     pub(super) registry: Vec<RegistryEntry<'a>>,
+    /// The lines of AddProperty and DelProperty sections.
+    pub(super) properties: Vec<&'a Entry>,
     pub(super) missing: Vec<Missing<'a>>,
     reached: BTreeSet<String>,
 }
@@ -147,6 +149,7 @@ impl<'a> Package<'a> {
             filters: Vec::new(),
             copied: Vec::new(),
             registry: Vec::new(),
+            properties: Vec::new(),
             missing: Vec::new(),
             reached: BTreeSet::new(),
         };
@@ -284,6 +287,13 @@ impl<'a> Package<'a> {
                             flags: number(entry.value(3)).unwrap_or(0),
                         }));
                     }
+                }
+            }
+            "addproperty" | "delproperty" => {
+                for name in &entry.values {
+                    let section = self.reach_or_miss(name, directive, entry.line);
+                    self.properties
+                        .extend(section.into_iter().flat_map(|section| &section.entries));
                 }
             }
             "addservice" => {
