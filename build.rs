@@ -27,7 +27,13 @@ mod driver {
         "/PDBALTPATH:irpscope.pdb",
     ];
 
+    /// What wdk-build takes from the environment without telling cargo: another kit is another folder of libraries.
+    const KIT_VARIABLES: [&str; 2] = ["WDKContentRoot", "Version_Number"];
+
     pub(crate) fn configure() -> Result<(), Box<dyn Error>> {
+        for variable in KIT_VARIABLES {
+            println!("cargo::rerun-if-env-changed={variable}");
+        }
         for argument in LINK_ARGUMENTS {
             println!("cargo::rustc-cdylib-link-arg={argument}");
         }

@@ -64,7 +64,9 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     let builder = step("what the driver's build needs", || {
         Builder::prepare(workspace, Target::X64)
     })?;
-    step("driver, release", || package(workspace, &builder, Profile::Release))?;
+    step("driver, release", || {
+        package(workspace, &builder, Target::X64, Profile::Release)
+    })?;
     step("clippy, driver", || builder.clippy(workspace))?;
     // The driver's own tests are ignored by a plain `cargo test`, since that has no driver to run.
     step("tests", || {
@@ -73,6 +75,11 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
                 .cargo()
                 .args(["test", "--locked", "--workspace", "--", "--include-ignored"]),
         )
+    })?;
+    step("driver, dev profile", || dev_profile(workspace, &builder))?;
+    step("driver, ARM64", || {
+        let builder = Builder::prepare(workspace, Target::Arm64)?;
+        package(workspace, &builder, Target::Arm64, Profile::Release)
     })?;
     let copies = step("reproducible build", || {
         reproduce::verify(workspace, &builder, Profile::Release)
@@ -117,15 +124,38 @@ fn own_rules(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn package(workspace: &Workspace, builder: &Builder, profile: Profile) -> Result<()> {
+fn package(workspace: &Workspace, builder: &Builder, target: Target, profile: Profile) -> Result<()> {
     let artifacts = builder.build(workspace, profile)?;
     let options = package::Options {
-        target: Target::X64,
+        target,
         profile,
         disks: Match::AsWritten,
     };
     println!("{}", package::make(workspace, &artifacts, &options)?);
     Ok(())
+}
+
+/// Runs the driver's tests over an image with assertions and overflow checks, which is no package.
+fn dev_profile(workspace: &Workspace, builder: &Builder) -> Result<()> {
+    let artifacts = builder.build(workspace, Profile::Dev)?;
+    let report = package::inspect(workspace, &artifacts, Target::X64, Profile::Dev)?;
+    for finding in &report.findings {
+        eprintln!("gate: {finding}");
+    }
+    ensure!(
+        report.passed(),
+        "the image gate refuses the image of the dev profile for the reasons above"
+    );
+    let mut cargo = workspace.cargo();
+    cargo.args([
+        "test",
+        "--locked",
+        "--package",
+        "irpscope-tests",
+        "--",
+        "--include-ignored",
+    ]);
+    process::run(cargo.env("IRPSCOPE_SYS", &artifacts.image))
 }
 
 /// Builds a copy of the checkout with a fault in it and expects the gate to refuse the image for it.

@@ -8,11 +8,11 @@
 //!
 //! On ARM64 no offset is asserted: none has been checked there.
 
-use core::mem::{offset_of, size_of};
+use core::mem::offset_of;
 
 use wdk_sys::{
-    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_REMOVE_LOCK, IO_STACK_LOCATION, IRP, NTSTATUS,
-    PDRIVER_ADD_DEVICE, PDRIVER_DISPATCH, PDRIVER_UNLOAD,
+    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, NTSTATUS, PDRIVER_ADD_DEVICE,
+    PDRIVER_DISPATCH, PDRIVER_UNLOAD,
 };
 
 /// How many major functions a driver object has a slot for.
@@ -79,4 +79,4 @@ layout! {
 
 // Opaque: only its size is passed, and the kernel checks that.
 #[cfg(target_arch = "x86_64")]
-const _: () = assert!(size_of::<IO_REMOVE_LOCK>() == 0x20);
+const _: () = assert!(size_of::<wdk_sys::IO_REMOVE_LOCK>() == 0x20);

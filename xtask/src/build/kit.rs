@@ -77,6 +77,7 @@ const EMPTY_ARCHIVE: &[u8] = b"!<arch>\n";
 #[derive(Debug)]
 pub(super) struct Kit {
     root: PathBuf,
+    target: Target,
 }
 
 /// Whether mingw-w64's headers and libraries are on this machine.
@@ -96,7 +97,7 @@ impl Kit {
                 .and_then(|()| fs::rename(&unfinished, &root).map_err(Into::into))
                 .with_context(|| format!("cannot make the tree of headers {}", root.display()))?;
         }
-        Ok(Self { root })
+        Ok(Self { root, target })
     }
 
     /// Points wdk-build at the tree.
@@ -104,10 +105,13 @@ impl Kit {
         cargo.env("WDKContentRoot", &self.root);
         cargo.env_remove("Version_Number");
         // What the WDK's build rules define for Windows 10 and later, and clang does not.
-        cargo.env(
-            "BINDGEN_EXTRA_CLANG_ARGS",
-            "-DNTDDI_VERSION=0x0A00000C -D_WIN32_WINNT=0x0A00 -DWINVER=0x0A00",
-        );
+        let mut definitions = String::from("-DNTDDI_VERSION=0x0A00000C -D_WIN32_WINNT=0x0A00 -DWINVER=0x0A00");
+        if self.target == Target::Arm64 {
+            // mingw-w64's DDK headers have no part for ARM64, and stop at the first thing that depends on the processor.
+            // They are given x64's: both are 64-bit Windows, and what the driver touches is declared once for the two.
+            definitions.push_str(" -U_M_ARM64 -D_M_AMD64=100 -D_AMD64_");
+        }
+        cargo.env("BINDGEN_EXTRA_CLANG_ARGS", definitions);
     }
 }
 
