@@ -40,6 +40,7 @@ pub(crate) fn resolve(_dll: &str, name: &str) -> Option<NonNull<c_void>> {
         "KeBugCheckEx" => ke_bug_check_ex as *mut c_void,
         "ObfDereferenceObject" => obf_dereference_object as *mut c_void,
         "memcpy" => memcpy as *mut c_void,
+        "memset" => memset as *mut c_void,
         _ => return None,
     };
     NonNull::new(function)
@@ -362,5 +363,12 @@ extern "win64" fn ke_bug_check_ex(code: u32, first: usize, second: usize, third:
 unsafe extern "win64" fn memcpy(to: *mut u8, from: *const u8, bytes: usize) -> *mut u8 {
     // SAFETY: what a caller of memcpy promises. The ranges may even overlap, as in the kernel's.
     unsafe { to.copy_from(from, bytes) };
+    to
+}
+
+/// As [`memcpy`]: optimised code fills in place.
+unsafe extern "win64" fn memset(to: *mut u8, value: i32, bytes: usize) -> *mut u8 {
+    // SAFETY: what a caller of memset promises. It fills with the low byte of `value`.
+    unsafe { to.write_bytes(value as u8, bytes) };
     to
 }
