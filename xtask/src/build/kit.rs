@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::process;
 
-use super::{Target, llvm::Llvm, write_whole};
+use super::{Target, llvm::Llvm, symlink, write_whole};
 
 /// The release of the WDK that the tree passes for.
 const VERSION: &str = "10.0.26100.0";
@@ -190,11 +190,11 @@ fn fill(root: &Path, target: Target, llvm: &Llvm) -> Result<()> {
     }
     for entry in fs::read_dir(Path::new(MINGW_HEADERS).join("ddk"))?.flatten() {
         let file = include.join("km").join(entry.file_name());
-        link(&entry.path(), &root.join(&file))?;
+        symlink(&entry.path(), &root.join(&file))?;
         files.push(file);
     }
     let shared = include.join("shared");
-    link(Path::new(MINGW_HEADERS), &root.join(&shared))?;
+    symlink(Path::new(MINGW_HEADERS), &root.join(&shared))?;
     files.push(shared);
 
     let files: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
@@ -260,16 +260,6 @@ fn make_import_library(llvm: &Llvm, target: Target, definitions: &Path, output: 
     process::read(&mut dlltool).map(drop)
 }
 
-#[cfg(unix)]
-fn link(original: &Path, link: &Path) -> Result<()> {
-    Ok(std::os::unix::fs::symlink(original, link)?)
-}
-
-#[cfg(not(unix))]
-fn link(_original: &Path, _link: &Path) -> Result<()> {
-    bail!("a tree of headers is made on Linux only; on Windows the WDK has them")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,7 +279,7 @@ mod tests {
     fn a_tree_whose_headers_were_uninstalled_is_not_whole() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(list(folder.path()), "a\n").unwrap();
-        link(Path::new("/nonexistent/header.h"), &folder.path().join("a")).unwrap();
+        symlink(Path::new("/nonexistent/header.h"), &folder.path().join("a")).unwrap();
         assert!(!is_whole(folder.path()));
     }
 

@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Target;
+use super::{Target, symlink};
 
 /// The name under which this program is a linker.
 pub(super) const NAME: &str = "windows-linker";
@@ -170,16 +170,6 @@ fn bare_name(path: &Path) -> Result<&str> {
 
 fn file_name(path: &Path) -> OsString {
     path.file_name().unwrap_or(path.as_os_str()).to_owned()
-}
-
-#[cfg(unix)]
-fn symlink(original: &Path, link: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(original, link)
-}
-
-#[cfg(not(unix))]
-fn symlink(original: &Path, link: &Path) -> std::io::Result<()> {
-    std::os::windows::fs::symlink_file(original, link)
 }
 
 #[cfg(test)]

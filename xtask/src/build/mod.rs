@@ -8,6 +8,7 @@
 use std::{
     env, fmt,
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -265,4 +266,16 @@ fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
     fs::write(&unfinished, contents)
         .and_then(|()| fs::rename(&unfinished, path))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Makes `link` lead to the file or folder `original`.
+#[cfg(unix)]
+fn symlink(original: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(original, link)
+}
+
+/// On Windows nothing that needs links is done, since the WDK is there.
+#[cfg(not(unix))]
+fn symlink(_original: &Path, _link: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace::Workspace;
 
-use super::{linker, wdk_build, write_whole};
+use super::{linker, symlink, wdk_build, write_whole};
 
 /// The names under which this program is not the project's command line.
 const WRAPPER: &str = "rustc-wrapper";
@@ -164,16 +164,6 @@ fn remapped_prefixes(root: &Path) -> Vec<OsString> {
             argument
         })
         .collect()
-}
-
-#[cfg(unix)]
-fn symlink(original: &Path, link: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(original, link)
-}
-
-#[cfg(not(unix))]
-fn symlink(original: &Path, link: &Path) -> std::io::Result<()> {
-    std::os::windows::fs::symlink_file(original, link)
 }
 
 #[cfg(test)]
