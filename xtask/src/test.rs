@@ -84,6 +84,9 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     let copies = step("reproducible build", || {
         reproduce::verify(workspace, &builder, Profile::Release)
     })?;
+    step("a second build has nothing to do", || {
+        nothing_to_do(&builder, &copies[0])
+    })?;
     for planted in &PLANTED {
         step(&format!("the image gate finds {}", planted.name), || {
             find_planted(&builder, &copies[1], planted)
@@ -156,6 +159,18 @@ fn dev_profile(workspace: &Workspace, builder: &Builder) -> Result<()> {
         "--include-ignored",
     ]);
     process::run(cargo.env("IRPSCOPE_SYS", &artifacts.image))
+}
+
+/// Builds again what was just built from nothing, and expects that no file of it is made anew.
+fn nothing_to_do(builder: &Builder, copy: &Copy) -> Result<()> {
+    let modified = |artifacts: &Artifacts| fs::metadata(&artifacts.image).and_then(|image| image.modified());
+    let before = modified(&copy.artifacts)?;
+    let again = builder.build(&copy.workspace, Profile::Release)?;
+    ensure!(
+        modified(&again)? == before,
+        "the driver was built again although nothing had changed: an input of the build is newer than its result"
+    );
+    Ok(())
 }
 
 /// Builds a copy of the checkout with a fault in it and expects the gate to refuse the image for it.

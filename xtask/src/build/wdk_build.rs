@@ -8,7 +8,7 @@
 //! release that reads otherwise stops the build here, and not in some error of the compiler.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -61,7 +61,8 @@ const EDITS: [Edit; 5] = [
 
 /// Copies the sources in the folder `published` to `edited`, with the edits, and gives back the copy's `lib.rs`.
 ///
-/// The copy is left alone where it is what it would become: its files' times are inputs of the build.
+/// The copy's files have the times of those they were made from. They are inputs of the build that makes them, and would
+/// otherwise be newer than its results, so that the next build would start over.
 pub(super) fn edit(published: &Path, edited: &Path) -> Result<PathBuf> {
     copy(published, edited, Path::new(""))?;
     Ok(edited.join("lib.rs"))
@@ -82,9 +83,9 @@ fn copy(published: &Path, edited: &Path, below: &Path) -> Result<()> {
             text = apply(edit, &text)?;
         }
         let copy = edited.join(&file);
-        if !fs::read_to_string(&copy).is_ok_and(|old| old == text) {
-            write_whole(&copy, text.as_bytes())?;
-        }
+        write_whole(&copy, text.as_bytes())?;
+        let published = fs::metadata(entry.path())?.modified()?;
+        File::options().write(true).open(&copy)?.set_modified(published)?;
     }
     Ok(())
 }
@@ -107,6 +108,8 @@ fn apply(edit: &Edit, text: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     const EDIT: Edit = Edit {
@@ -130,22 +133,28 @@ mod tests {
     }
 
     #[test]
-    fn a_second_edit_leaves_the_copy_as_it_is() {
+    fn the_copy_is_as_old_as_what_it_was_made_from() {
         let folder = tempfile::tempdir().unwrap();
         let published = folder.path().join("published");
-        fs::create_dir(&published).unwrap();
-        fs::write(published.join("lib.rs"), "//!\npub mod cargo_make;\n").unwrap();
-        fs::create_dir(published.join("metadata")).unwrap();
+        fs::create_dir_all(published.join("metadata")).unwrap();
         fs::write(published.join("metadata/mod.rs"), "").unwrap();
+        fs::write(published.join("lib.rs"), "//!\npub mod cargo_make;\n").unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        File::options()
+            .write(true)
+            .open(published.join("lib.rs"))
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
+
         let edited = folder.path().join("edited");
         let copy = edit(&published, &edited).unwrap();
-        let before = fs::metadata(&copy).unwrap().modified().unwrap();
-        edit(&published, &edited).unwrap();
-        assert_eq!(fs::metadata(&copy).unwrap().modified().unwrap(), before);
+
         assert_eq!(
             fs::read_to_string(&copy).unwrap(),
             "//!\n#[cfg(windows)]\npub mod cargo_make;\n"
         );
+        assert_eq!(fs::metadata(&copy).unwrap().modified().unwrap(), long_ago);
         assert!(edited.join("metadata/mod.rs").is_file());
     }
 }

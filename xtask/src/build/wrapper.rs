@@ -7,9 +7,10 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
+    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -93,6 +94,11 @@ fn wrap(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             if !empty.is_file() {
                 fs::create_dir_all(&tools)?;
                 write_whole(&empty, b"")?;
+                // Older than what is built from it, or the next build would start over.
+                File::options()
+                    .write(true)
+                    .open(&empty)?
+                    .set_modified(SystemTime::UNIX_EPOCH)?;
             }
             Ok(empty)
         })?,
