@@ -134,7 +134,8 @@ impl<D: Driver> AddDevice<'_, D> {
             )
         };
         NtStatus::from_raw(status).ok()?;
-        NonNull::new(object).ok_or(NtError::NO_SUCH_DEVICE)
+        // SAFETY: the call succeeded, so it stored the device object that it made.
+        Ok(unsafe { NonNull::new_unchecked(object) })
     }
 }
 

@@ -72,9 +72,10 @@ unsafe extern "C" fn add_device<D: Driver>(
     driver: *mut DRIVER_OBJECT,
     physical_device: *mut DEVICE_OBJECT,
 ) -> NTSTATUS {
-    let (Some(driver), Some(physical_device)) = (NonNull::new(driver), NonNull::new(physical_device)) else {
-        return wdk_sys::STATUS_INVALID_PARAMETER;
-    };
+    // SAFETY: the PnP manager passes the driver object that the routine was called through.
+    let driver = unsafe { NonNull::new_unchecked(driver) };
+    // SAFETY: the PnP manager passes the device object of the bus driver, which exists.
+    let physical_device = unsafe { NonNull::new_unchecked(physical_device) };
     // SAFETY: the arguments are those of this call, and `driver_entry` gave this driver object the routines of `D`.
     let add = unsafe { AddDevice::from_raw(driver, physical_device) };
     match D::add_device(add) {
@@ -90,9 +91,10 @@ unsafe extern "C" fn add_device<D: Driver>(
 /// Called by the I/O manager with a device object of this driver, all of which [`AddDevice::attach`] made for `D`, and
 /// an IRP that belongs to this driver from now on and has a stack location for the device.
 unsafe extern "C" fn dispatch<D: Driver>(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    let (Some(device), Some(irp)) = (NonNull::new(device), NonNull::new(irp)) else {
-        return wdk_sys::STATUS_INVALID_PARAMETER;
-    };
+    // SAFETY: the I/O manager passes the device object that the IRP was sent to.
+    let device = unsafe { NonNull::new_unchecked(device) };
+    // SAFETY: the I/O manager passes the IRP.
+    let irp = unsafe { NonNull::new_unchecked(irp) };
     // SAFETY: the device is one of `D`'s, and is not deleted before the I/O manager's reference to it is gone or the
     // removal has waited for the lock that is acquired next.
     let device = unsafe { Device::<D>::from_raw(device) };

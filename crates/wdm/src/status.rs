@@ -54,8 +54,3 @@ impl From<NtError> for NtStatus {
         error.0
     }
 }
-
-impl NtError {
-    /// There is no such device.
-    pub const NO_SUCH_DEVICE: Self = Self(NtStatus(wdk_sys::STATUS_NO_SUCH_DEVICE));
-}
