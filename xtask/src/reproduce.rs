@@ -54,18 +54,15 @@ pub fn verify(workspace: &Workspace, builder: &Builder, profile: Profile) -> Res
     if top.exists() {
         fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
     }
-    let mut copies = Vec::new();
-    for folder in FOLDERS {
+    let build_in = |folder| {
         let root: PathBuf = workspace.target().join(folder);
         sources::copy(workspace.root(), &root)?;
         let workspace = Workspace::at(&root);
         eprintln!("building in target/{folder}");
         let artifacts = builder.build(&workspace, profile)?;
-        copies.push(Copy { workspace, artifacts });
-    }
-    let copies: [Copy; 2] = copies
-        .try_into()
-        .map_err(|_| anyhow::anyhow!("two copies were built"))?;
+        anyhow::Ok(Copy { workspace, artifacts })
+    };
+    let copies = [build_in(FOLDERS[0])?, build_in(FOLDERS[1])?];
     let [first, second] = &copies;
     for (what, first, second) in [
         ("image", &first.artifacts.image, &second.artifacts.image),

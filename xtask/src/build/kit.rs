@@ -9,7 +9,7 @@
 //! whole, so a tree under its own name is never half made, and an out-of-date one is not looked at.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -228,12 +228,12 @@ fn exports(archive: &[u8]) -> Result<BTreeMap<String, Kind>> {
     let symbols = ArchiveFile::parse(archive)?
         .symbols()?
         .context("it has no symbol table")?;
-    let names: Vec<String> = symbols
+    let names: BTreeSet<String> = symbols
         .map(|symbol| Ok(String::from_utf8_lossy(symbol?.name()).into_owned()))
         .collect::<Result<_, object::Error>>()?;
     let mut exports = BTreeMap::new();
     for imported in names.iter().filter_map(|name| name.strip_prefix("__imp_")) {
-        let kind = if names.iter().any(|name| name == imported) {
+        let kind = if names.contains(imported) {
             Kind::Function
         } else {
             Kind::Data

@@ -77,17 +77,10 @@ pub(super) fn link(arguments: Vec<OsString>) -> Result<ExitCode> {
 }
 
 /// The linker proper, called by a relative name: the debugging information has the name by which it was called.
-#[cfg(unix)]
-fn proper(program: &Path, folder: &Path) -> Command {
-    use std::os::unix::process::CommandExt as _;
-    let mut command = Command::new(program);
-    command.arg0(PROPER).current_dir(folder);
-    command
-}
-
-#[cfg(not(unix))]
 fn proper(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, PROPER);
     command.current_dir(folder);
     command
 }

@@ -6,7 +6,7 @@
 use std::{
     fmt::Write as _,
     io::{IsTerminal as _, stdin},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -18,7 +18,7 @@ use super::{
     Target,
     kit::mingw_is_complete,
     llvm::Llvm,
-    toolchain::{self, Core, Toolchain},
+    toolchain::{self, Core, Rustc, Toolchain},
 };
 
 /// Releases of LLVM in the order in which they are tried: first the one that the project is tested with.
@@ -31,18 +31,19 @@ pub(super) struct Needs {
     core: Option<Core>,
     llvm: Option<Llvm>,
     mingw: bool,
-    linker: bool,
+    linker: Option<PathBuf>,
 }
 
 impl Needs {
     /// Looks for each part.
     pub(super) fn of_this_machine(target: Target, folder: &Path) -> Result<Self> {
+        let rustc = Rustc::active()?;
         let llvm = Llvm::find();
         Ok(Self {
             target,
-            core: Core::find(target, folder)?,
+            core: Core::find(&rustc, target, folder)?,
             mingw: mingw_is_complete(),
-            linker: toolchain::find_linker(llvm.as_ref())?.is_some(),
+            linker: toolchain::find_linker(&rustc, llvm.as_ref()),
             llvm,
         })
     }
@@ -53,7 +54,7 @@ impl Needs {
             let apt = Apt::of_this_machine();
             let mut packages = self.packages(None);
             apt.check(&packages)?;
-            if self.llvm.is_none() || !self.linker {
+            if self.llvm.is_none() || self.linker.is_none() {
                 packages = self.packages(Some(available_llvm(&apt)?));
             }
             apt.install(&packages)?;
@@ -65,9 +66,8 @@ impl Needs {
                 self = Self::of_this_machine(self.target, folder)?;
             }
         }
-        let linker = toolchain::find_linker(self.llvm.as_ref())?;
         let packages = self.packages(None);
-        match (self.core, self.llvm, linker) {
+        match (self.core, self.llvm, self.linker) {
             (Some(core), Some(llvm), Some(linker)) if self.mingw => Ok((Toolchain::new(core, linker), llvm)),
             (None, ..) => bail!(
                 "no `core` for {target}: rustup cannot add the target, and {}; where there is a network, run `rustup target \
@@ -84,7 +84,7 @@ impl Needs {
     }
 
     fn is_complete(&self) -> bool {
-        self.core.is_some() && self.llvm.is_some() && self.mingw && self.linker
+        self.core.is_some() && self.llvm.is_some() && self.mingw && self.linker.is_some()
     }
 
     /// The packages that bring what is missing, with LLVM of the given release or of the one that is tested.
@@ -102,7 +102,7 @@ impl Needs {
         if self.llvm.is_none() {
             packages.extend(Llvm::packages(release));
         }
-        if !self.linker {
+        if self.linker.is_none() {
             packages.push(format!("lld-{release}"));
         }
         if !self.mingw {
@@ -245,7 +245,7 @@ mod tests {
         core: None,
         llvm: None,
         mingw: false,
-        linker: false,
+        linker: None,
     };
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
     fn what_is_there_is_not_installed_again() {
         let needs = Needs {
             core: Some(Core::Installed),
-            linker: true,
+            linker: Some(PathBuf::new()),
             mingw: true,
             ..NOTHING
         };

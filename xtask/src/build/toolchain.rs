@@ -44,8 +44,7 @@ pub(super) enum Core {
 
 impl Core {
     /// The way that works on this machine as it is; `None` where Debian's packages have to be installed for it.
-    pub(super) fn find(target: Target, folder: &Path) -> Result<Option<Self>> {
-        let rustc = Rustc::active()?;
+    pub(super) fn find(rustc: &Rustc, target: Target, folder: &Path) -> Result<Option<Self>> {
         if rustc.has_core_for(target) {
             return Ok(Some(Self::Installed));
         }
@@ -74,7 +73,7 @@ impl Core {
 }
 
 /// Whether Debian's compiler is there with the sources that match it.
-pub(super) fn debian_is_complete() -> bool {
+fn debian_is_complete() -> bool {
     let Ok(rustc) = Rustc::at(Path::new(DEBIAN_RUSTC)) else {
         return false;
     };
@@ -170,19 +169,17 @@ impl fmt::Display for Toolchain {
 }
 
 /// The linker for Windows images: the one that rustup ships with a toolchain, or LLVM's.
-pub(super) fn find_linker(llvm: Option<&Llvm>) -> Result<Option<PathBuf>> {
-    let rustc = Rustc::active()?;
+pub(super) fn find_linker(rustc: &Rustc, llvm: Option<&Llvm>) -> Option<PathBuf> {
     let shipped = rustc.sysroot.join("lib/rustlib").join(&rustc.host).join("bin/rust-lld");
-    if shipped.is_file() {
-        return Ok(Some(shipped));
-    }
-    Ok(llvm
-        .map(|llvm| llvm.program("lld-link"))
-        .filter(|linker| linker.is_file()))
+    let installed = llvm.map(|llvm| llvm.program("lld-link"));
+    [Some(shipped), installed]
+        .into_iter()
+        .flatten()
+        .find(|linker| linker.is_file())
 }
 
 /// What a rustc says of itself.
-struct Rustc {
+pub(super) struct Rustc {
     version: String,
     release: (u32, u32),
     host: String,
@@ -190,7 +187,8 @@ struct Rustc {
 }
 
 impl Rustc {
-    fn active() -> Result<Self> {
+    /// The one that cargo calls where nothing else is said.
+    pub(super) fn active() -> Result<Self> {
         Self::at(Path::new("rustc")).context("is Rust on this machine's PATH?")
     }
 
@@ -203,10 +201,7 @@ impl Rustc {
                 .unwrap_or_default()
                 .trim()
         };
-        let mut numbers = field("release:")
-            .split(['.', '-'])
-            .map_while(|number| number.parse().ok());
-        let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let release = release(field("release:"));
         let host = field("host:").to_owned();
         let sysroot = process::read(Command::new(rustc).args(["--print", "sysroot"]))?
             .trim()
@@ -230,10 +225,24 @@ impl Rustc {
 
     /// Whether it can compile the workspace: the manifest states the oldest release that can.
     fn is_recent_enough(&self) -> bool {
-        let mut numbers = env!("CARGO_PKG_RUST_VERSION")
-            .split('.')
-            .map_while(|number| number.parse().ok());
-        let needed: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        self.release >= needed
+        self.release >= release(env!("CARGO_PKG_RUST_VERSION"))
+    }
+}
+
+/// The two numbers that tell one release from another: those of `1.96.0-nightly` are 1 and 96.
+fn release(version: &str) -> (u32, u32) {
+    let mut numbers = version.split(['.', '-']).map_while(|number| number.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::release;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        assert_eq!(release("1.96.0-nightly"), (1, 96));
+        assert!(release("1.100.0") > release("1.95"));
+        assert_eq!(release(""), (0, 0));
     }
 }

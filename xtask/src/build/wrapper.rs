@@ -7,10 +7,9 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -28,7 +27,7 @@ const CHAINED: &str = "IRPSCOPE_CHAINED_RUSTC_WRAPPER";
 /// The checkout whose driver is being built.
 const ROOT: &str = "IRPSCOPE_ROOT";
 
-/// What crates of the build host need an own source file, and which.
+/// Crates that compile on Windows hosts only, and of which nothing is used elsewhere.
 const EMPTY: [&str; 5] = [
     "windows_collections",
     "windows_core",
@@ -37,7 +36,11 @@ const EMPTY: [&str; 5] = [
     "windows_threading",
 ];
 
-/// Puts links to this program into `folder`, under the names that make it a wrapper and a linker.
+/// The source of each of them, beside the wrapper.
+const EMPTY_SOURCE: &str = "empty.rs";
+
+/// Puts links to this program into `folder`, under the names that make it a wrapper and a linker, and the source file of
+/// the crates that are left out. The file is made here, by one process and before the build whose input it is.
 pub(super) fn install(folder: &Path) -> Result<PathBuf> {
     let tools = folder.join("tools");
     let program = env::current_exe().context("cannot find this program's own file")?;
@@ -49,6 +52,10 @@ pub(super) fn install(folder: &Path) -> Result<PathBuf> {
         }
         let _ = fs::remove_file(&link);
         symlink(&program, &link).with_context(|| format!("cannot make the link {}", link.display()))?;
+    }
+    let empty = tools.join(EMPTY_SOURCE);
+    if !empty.is_file() {
+        write_whole(&empty, b"")?;
     }
     Ok(tools)
 }
@@ -67,9 +74,9 @@ pub(super) fn apply(cargo: &mut Command, tools: &Path, workspace: &Workspace) {
 #[must_use]
 pub fn called_as_tool() -> Option<ExitCode> {
     let mut arguments = env::args_os();
-    let program = arguments.next()?;
-    let result = match Path::new(&program).file_name()?.to_str()? {
-        WRAPPER => wrap(arguments.collect()),
+    let program = PathBuf::from(arguments.next()?);
+    let result = match program.file_name()?.to_str()? {
+        WRAPPER => wrap(program.parent()?, arguments.collect()),
         linker::NAME => linker::link(arguments.collect()),
         _ => return None,
     };
@@ -79,29 +86,16 @@ pub fn called_as_tool() -> Option<ExitCode> {
     }))
 }
 
-fn wrap(mut arguments: Vec<OsString>) -> Result<ExitCode> {
+fn wrap(tools: &Path, mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
         bail!("{WRAPPER} is called by cargo, with a compiler and its arguments");
     }
     let root = PathBuf::from(env::var_os(ROOT).with_context(|| format!("{WRAPPER} is called by cargo xtask only"))?);
-    let tools = root.join("target/cross");
     match crate_name(&arguments) {
         Some("wdk_build") => replace_source(&mut arguments, |published| {
             wdk_build::edit(published.parent().unwrap_or(published), &tools.join("wdk-build"))
         })?,
-        Some(name) if EMPTY.contains(&name) => replace_source(&mut arguments, |_| {
-            let empty = tools.join("empty.rs");
-            if !empty.is_file() {
-                fs::create_dir_all(&tools)?;
-                write_whole(&empty, b"")?;
-                // Older than what is built from it, or the next build would start over.
-                File::options()
-                    .write(true)
-                    .open(&empty)?
-                    .set_modified(SystemTime::UNIX_EPOCH)?;
-            }
-            Ok(empty)
-        })?,
+        Some(name) if EMPTY.contains(&name) => replace_source(&mut arguments, |_| Ok(tools.join(EMPTY_SOURCE)))?,
         _ => {}
     }
     if is_for_windows(&arguments) {
