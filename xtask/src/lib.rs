@@ -12,5 +12,6 @@ pub mod package;
 pub mod process;
 pub mod reproduce;
 pub mod sources;
+pub mod target;
 pub mod test;
 pub mod workspace;

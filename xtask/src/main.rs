@@ -6,10 +6,12 @@ use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use xtask::{
-    build::{Builder, Exclusive, Profile, Target, wrapper},
+    build::{Builder, Exclusive, wrapper},
     docs,
     inf::{HardwareId, Match},
-    package, reproduce, test,
+    package, reproduce,
+    target::{Profile, Target},
+    test,
     workspace::Workspace,
 };
 

@@ -8,13 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    build::{Artifacts, Profile, Target},
-    gate::{self, Machine, Report},
+    build::Artifacts,
+    gate::{self, Report},
     imports,
-    inf::{self, Arch, Match, Stamp},
+    inf::{self, Match, Stamp},
+    target::{Profile, Target},
     workspace::Workspace,
 };
 
@@ -104,7 +105,7 @@ impl Built {
         })
     }
 
-    /// Holds the image to what it must be.
+    /// Holds the image to what it must be, and prints where it is not.
     fn inspect(&self, workspace: &Workspace, target: Target, profile: Profile) -> Result<Report> {
         let allowed: Vec<_> = imports::allowed()
             .iter()
@@ -115,14 +116,8 @@ impl Built {
             .collect();
         let root = workspace.root().to_string_lossy();
         let expected = gate::Expected {
-            machine: match target {
-                Target::X64 => Machine::Amd64,
-                Target::Arm64 => Machine::Arm64,
-            },
-            profile: match profile {
-                Profile::Dev => gate::Profile::Dev,
-                Profile::Release => gate::Profile::Release,
-            },
+            target,
+            profile,
             imports: &allowed,
             exports: EXPORTS,
             fatal: FATAL,
@@ -131,18 +126,37 @@ impl Built {
             license: env!("CARGO_PKG_LICENSE"),
             workspace: &root,
         };
-        gate::inspect(&self.image, &String::from_utf8_lossy(&self.map), &expected)
-            .context("what the linker made is no image; run `cargo clean` and build again")
+        let report = gate::inspect(&self.image, &String::from_utf8_lossy(&self.map), &expected)
+            .context("what the linker made is no image; run `cargo clean` and build again")?;
+        for finding in &report.findings {
+            eprintln!("gate: {finding}");
+        }
+        Ok(report)
     }
 }
 
-/// Inspects an image without making a package of it.
+/// Inspects an image without making a package of it, and prints what is wrong with it.
 ///
 /// # Errors
 ///
 /// A file cannot be read, or is no image.
 pub fn inspect(workspace: &Workspace, artifacts: &Artifacts, target: Target, profile: Profile) -> Result<Report> {
     Built::read(artifacts)?.inspect(workspace, target, profile)
+}
+
+/// Fails where the inspection of an image found something.
+///
+/// # Errors
+///
+/// It did.
+pub fn require_passed(report: &Report, artifacts: &Artifacts) -> Result<()> {
+    ensure!(
+        report.passed(),
+        "the image gate refuses {} for the {} reasons above; no package was made",
+        artifacts.image.display(),
+        report.findings.len()
+    );
+    Ok(())
 }
 
 /// Makes the package of what cargo has built.
@@ -153,16 +167,7 @@ pub fn inspect(workspace: &Workspace, artifacts: &Artifacts, target: Target, pro
 pub fn make(workspace: &Workspace, artifacts: &Artifacts, options: &Options) -> Result<Package> {
     let built = Built::read(artifacts)?;
     let report = built.inspect(workspace, options.target, options.profile)?;
-    for finding in &report.findings {
-        eprintln!("gate: {finding}");
-    }
-    if !report.passed() {
-        bail!(
-            "the image gate refuses {} for the {} reasons above; no package was made",
-            artifacts.image.display(),
-            report.findings.len()
-        );
-    }
+    require_passed(&report, artifacts)?;
     let inf = stamped_inf(workspace, options)?;
     let contents = [
         (format!("{NAME}.sys"), built.image),
@@ -181,7 +186,7 @@ fn stamped_inf(workspace: &Workspace, options: &Options) -> Result<String> {
     let source = String::from_utf8(read(&workspace.root().join("driver.inx"))?).context("driver.inx is no text")?;
     let epoch = env::var("SOURCE_DATE_EPOCH").ok();
     let stamp = Stamp {
-        arch: Arch::of_target(options.target.triple()).context("no INF is made for this target")?,
+        target: options.target,
         version: inf::package_version(env!("CARGO_PKG_VERSION"))?,
         date: inf::release_date(&source, epoch.as_deref())?,
         catalog: "irpscope.cat",
@@ -192,12 +197,11 @@ fn stamped_inf(workspace: &Workspace, options: &Options) -> Result<String> {
     for finding in &findings {
         eprintln!("inf: {finding}");
     }
-    if !findings.is_empty() {
-        bail!(
-            "the INF made of driver.inx breaks the {} rules above; no package was made",
-            findings.len()
-        );
-    }
+    ensure!(
+        findings.is_empty(),
+        "the INF made of driver.inx breaks the {} rules above; no package was made",
+        findings.len()
+    );
     Ok(text)
 }
 

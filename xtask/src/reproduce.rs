@@ -1,7 +1,8 @@
 //! `cargo xtask build --verify-reproducible`: the same sources, built in two folders, give one image.
 //!
 //! The folders are copies of the checkout, at paths of different lengths, each built from nothing. What they share is what
-//! two builders on one machine share: the compiler, the registry of crates, and the tree of headers.
+//! two builders on one machine share: the compiler, the registry of crates, and what `target/cross` holds: the tree of headers
+//! and the edited wdk-build.
 
 use std::{
     fs,
@@ -12,8 +13,9 @@ use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    build::{Artifacts, Builder, Profile},
+    build::{Artifacts, Builder},
     sources,
+    target::Profile,
     workspace::Workspace,
 };
 

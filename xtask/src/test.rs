@@ -4,46 +4,46 @@
 
 use std::{fs, time::Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    build::{Artifacts, Builder, Profile, Target},
+    build::{Artifacts, Builder},
     docs,
-    gate::{self, Report},
+    gate::Check,
     inf::Match,
     lints, package, process,
     reproduce::{self, Copy},
+    target::{Profile, Target},
     workspace::Workspace,
 };
 
 /// A fault put into the driver, which the image gate has to find in the image.
 struct Planted {
     name: &'static str,
-    file: &'static str,
-    find: &'static str,
-    replace: &'static str,
+    /// What stands in the place of [`PLACE`] then.
+    code: &'static str,
 }
+
+/// The line of [`PLACE_FILE`] that a fault takes the place of.
+const PLACE: &str = "Request::Other(irp) => irp.skip_and_call(),";
+const PLACE_FILE: &str = "src/filter.rs";
 
 /// What a person would write who did not know that the driver must not panic. Clippy would refuse both; the gate must
 /// not depend on it.
 const PLANTED: [Planted; 2] = [
     Planted {
         name: "an unwrap",
-        file: "src/filter.rs",
-        find: "Request::Other(irp) => irp.skip_and_call(),",
-        replace: "Request::Other(irp) => {\n\
-                  if core::num::NonZeroU8::new(irp.minor_function()).unwrap().get() == 9 {\n\
-                  return Ok(irp.succeed_and_call());\n}\n\
-                  irp.skip_and_call()\n},",
+        code: "Request::Other(irp) => {\n\
+               if core::num::NonZeroU8::new(irp.minor_function()).unwrap().get() == 9 {\n\
+               return Ok(irp.succeed_and_call());\n}\n\
+               irp.skip_and_call()\n},",
     },
     Planted {
         name: "an index that is checked when it runs",
-        file: "src/filter.rs",
-        find: "Request::Other(irp) => irp.skip_and_call(),",
-        replace: "Request::Other(irp) => {\n\
-                  if [1_u8, 2, 3][usize::from(irp.minor_function())] == 2 {\n\
-                  return Ok(irp.succeed_and_call());\n}\n\
-                  irp.skip_and_call()\n},",
+        code: "Request::Other(irp) => {\n\
+               if [1_u8, 2, 3][usize::from(irp.minor_function())] == 2 {\n\
+               return Ok(irp.succeed_and_call());\n}\n\
+               irp.skip_and_call()\n},",
     },
 ];
 
@@ -142,13 +142,7 @@ fn package(workspace: &Workspace, builder: &Builder, target: Target, profile: Pr
 fn dev_profile(workspace: &Workspace, builder: &Builder) -> Result<()> {
     let artifacts = builder.build(workspace, Profile::Dev)?;
     let report = package::inspect(workspace, &artifacts, Target::X64, Profile::Dev)?;
-    for finding in &report.findings {
-        eprintln!("gate: {finding}");
-    }
-    ensure!(
-        report.passed(),
-        "the image gate refuses the image of the dev profile for the reasons above"
-    );
+    package::require_passed(&report, &artifacts)?;
     let mut cargo = workspace.cargo();
     cargo.args([
         "test",
@@ -175,33 +169,23 @@ fn nothing_to_do(builder: &Builder, copy: &Copy) -> Result<()> {
 
 /// Builds a copy of the checkout with a fault in it and expects the gate to refuse the image for it.
 fn find_planted(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()> {
-    let file = copy.workspace.root().join(planted.file);
+    let file = copy.workspace.root().join(PLACE_FILE);
     let clean = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     ensure!(
-        clean.matches(planted.find).count() == 1,
-        "{} does not have `{}` just once, where the fault is to go: adapt xtask/src/test.rs",
-        planted.file,
-        planted.find
+        clean.matches(PLACE).count() == 1,
+        "{PLACE_FILE} does not have `{PLACE}` just once, where the fault is to go: adapt xtask/src/test.rs"
     );
-    fs::write(&file, clean.replace(planted.find, planted.replace))?;
-    let inspected = builder
-        .build(&copy.workspace, Profile::Release)
-        .and_then(|artifacts| inspect(copy, &artifacts));
+    fs::write(&file, clean.replace(PLACE, planted.code))?;
+    let built = builder.build(&copy.workspace, Profile::Release);
     fs::write(&file, clean)?;
-    let report = inspected?;
-    for finding in &report.findings {
-        eprintln!("gate: {finding}");
-    }
-    if !report
-        .findings
-        .iter()
-        .any(|finding| finding.check == gate::Check::PanicSymbol || finding.check == gate::Check::BugCheck)
-    {
-        bail!("the image gate lets a driver pass that has {}", planted.name);
-    }
+    let report = package::inspect(&copy.workspace, &built?, Target::X64, Profile::Release)?;
+    ensure!(
+        report
+            .findings
+            .iter()
+            .any(|finding| matches!(finding.check, Check::PanicSymbol | Check::BugCheck)),
+        "the image gate lets a driver pass that has {}",
+        planted.name
+    );
     Ok(())
-}
-
-fn inspect(copy: &Copy, artifacts: &Artifacts) -> Result<Report> {
-    package::inspect(&copy.workspace, artifacts, Target::X64, Profile::Release)
 }

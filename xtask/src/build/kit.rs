@@ -19,9 +19,9 @@ use anyhow::{Context as _, Result, bail};
 use object::read::archive::ArchiveFile;
 use sha2::{Digest as _, Sha256};
 
-use crate::process;
+use crate::{process, target::Target};
 
-use super::{Target, llvm::Llvm, symlink, write_whole};
+use super::{llvm::Llvm, symlink, write_whole};
 
 /// The release of the WDK that the tree passes for.
 const VERSION: &str = "10.0.26100.0";

@@ -16,7 +16,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Target, symlink};
+use crate::target::Target;
+
+use super::symlink;
 
 /// The name under which this program is a linker.
 pub(super) const NAME: &str = "windows-linker";

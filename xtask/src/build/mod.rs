@@ -6,17 +6,19 @@
 //! [`packages`]. On Windows the WDK has all of it, and cargo is simply called.
 
 use std::{
-    env, fmt,
+    env,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
     process::Command,
 };
 
+use crate::{
+    process,
+    target::{Profile, Target},
+    workspace::Workspace,
+};
 use anyhow::{Context as _, Result, bail};
-use clap::ValueEnum;
-
-use crate::{process, workspace::Workspace};
 
 use self::{kit::Kit, llvm::Llvm, toolchain::Toolchain};
 
@@ -28,63 +30,6 @@ mod packages;
 mod toolchain;
 mod wdk_build;
 pub mod wrapper;
-
-/// What the driver is built for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Target {
-    /// x64 Windows.
-    #[default]
-    #[value(name = "x86_64", alias = "x86_64-pc-windows-msvc")]
-    X64,
-    /// ARM64 Windows. It builds, but no structure layout has been checked there.
-    #[value(name = "aarch64", alias = "aarch64-pc-windows-msvc")]
-    Arm64,
-}
-
-impl Target {
-    /// The target as rustc calls it.
-    #[must_use]
-    pub const fn triple(self) -> &'static str {
-        match self {
-            Self::X64 => "x86_64-pc-windows-msvc",
-            Self::Arm64 => "aarch64-pc-windows-msvc",
-        }
-    }
-
-    /// The architecture as it stands in paths of the kit and of the WDK.
-    const fn kit_name(self) -> &'static str {
-        match self {
-            Self::X64 => "x64",
-            Self::Arm64 => "ARM64",
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.triple())
-    }
-}
-
-/// How the driver is built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Profile {
-    /// Fast to build, with assertions, and with panics that stop the machine with a bug check.
-    Dev,
-    /// What ships.
-    #[default]
-    Release,
-}
-
-impl Profile {
-    /// The profile's name in Cargo.toml, which is also its folder's name.
-    const fn cargo_name(self) -> &'static str {
-        match self {
-            Self::Dev => "driver-dev",
-            Self::Release => "driver-release",
-        }
-    }
-}
 
 /// What cargo made of the driver: the files that a package is made of.
 #[derive(Debug)]

@@ -12,10 +12,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process;
+use crate::{process, target::Target};
 
 use super::{
-    Target,
     kit::mingw_is_complete,
     llvm::Llvm,
     toolchain::{self, Core, Rustc, Toolchain},

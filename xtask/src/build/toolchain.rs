@@ -11,9 +11,12 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::process;
+use crate::{
+    process,
+    target::{Profile, Target},
+};
 
-use super::{Profile, Target, llvm::Llvm, packages, write_whole};
+use super::{llvm::Llvm, packages, write_whole};
 
 /// Debian's compiler, from the package `rustc-web`.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";

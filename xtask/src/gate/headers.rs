@@ -2,20 +2,19 @@
 //!
 //! Where the sections lie is the business of `layout`.
 
+use super::Expected;
 use super::check::{Check, Findings};
 use super::image::Image;
-use super::{Expected, Machine};
+use crate::target::Target;
 use object::LittleEndian as LE;
 use object::pe;
 
-impl Machine {
-    /// The machine that an image names in its file header, if the gate knows it.
-    pub(super) fn of(image: &Image<'_>) -> Option<Self> {
-        match image.file_header().machine.get(LE) {
-            pe::IMAGE_FILE_MACHINE_AMD64 => Some(Self::Amd64),
-            pe::IMAGE_FILE_MACHINE_ARM64 => Some(Self::Arm64),
-            _ => None,
-        }
+/// What an image is built for, by the machine that its file header names.
+pub(super) fn target(image: &Image<'_>) -> Option<Target> {
+    match image.file_header().machine.get(LE) {
+        pe::IMAGE_FILE_MACHINE_AMD64 => Some(Target::X64),
+        pe::IMAGE_FILE_MACHINE_ARM64 => Some(Target::Arm64),
+        _ => None,
     }
 }
 
@@ -45,13 +44,14 @@ const DLL_CHARACTERISTICS: [(Check, pe::DllFlags, &str); 4] = [
 
 /// Checks machine, kind, subsystem and DllCharacteristics.
 pub(super) fn check(image: &Image<'_>, expected: &Expected<'_>, findings: &mut Findings) {
-    if Machine::of(image) != Some(expected.machine) {
+    if target(image) != Some(expected.target) {
         let machine = image.file_header().machine.get(LE);
         findings.add(
             Check::Format,
             format!(
                 "the machine is {:#06x} and not {}: build for the right target",
-                machine.0, expected.machine
+                machine.0,
+                expected.target.machine_name()
             ),
         );
     }

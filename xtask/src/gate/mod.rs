@@ -26,6 +26,7 @@ mod tests;
 
 pub use check::{Check, Finding};
 
+use crate::target::{Profile, Target};
 use anyhow::Result;
 use check::Findings;
 use code::{Code, Proof};
@@ -34,34 +35,6 @@ use imports::Imports;
 use map::Map;
 use object::LittleEndian as LE;
 use relocations::Relocations;
-use std::fmt;
-
-/// The machine that a driver is built for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Machine {
-    /// x64.
-    Amd64,
-    /// Arm64, whose code is not decoded.
-    Arm64,
-}
-
-impl fmt::Display for Machine {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Amd64 => "AMD64",
-            Self::Arm64 => "ARM64",
-        })
-    }
-}
-
-/// How a driver is built, which decides whether it may hold panic machinery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// With panics, for development.
-    Dev,
-    /// Without, to ship.
-    Release,
-}
 
 /// A function that the driver may import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +48,9 @@ pub struct Import<'a> {
 /// What an image is held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// The machine that it is built for.
-    pub machine: Machine,
-    /// How it is built.
+    /// What it is built for. Of ARM64 images the code is not decoded.
+    pub target: Target,
+    /// How it is built, which decides whether it may hold panic machinery.
     pub profile: Profile,
     /// Everything that it may import.
     pub imports: &'a [Import<'a>],
@@ -200,7 +173,7 @@ fn inspect_image(image: &Image<'_>, map: &Map, expected: &Expected<'_>, mut find
     version::check(image, expected, &mut findings);
     paths::check(image, pdb.as_deref(), expected, &mut findings);
 
-    let is_x64 = Machine::of(image) == Some(Machine::Amd64);
+    let is_x64 = headers::target(image) == Some(Target::X64);
     let (functions, code) = if is_x64 {
         let functions = functions::functions(image, map, &exports, &mut findings);
         let code = Code::decode(image, &functions);

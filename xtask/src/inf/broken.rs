@@ -4,7 +4,8 @@ use super::check::check;
 use super::parse::Inf;
 use super::rules::RULES;
 use super::stamp::tests::{INX, stamped};
-use super::stamp::{ALL_DISKS_EXTENSION_ID, Arch, Match};
+use super::stamp::{ALL_DISKS_EXTENSION_ID, Match};
+use crate::target::Target;
 
 /// A rule's id, and the text that is replaced to break it, wherever it stands.
 #[rustfmt::skip]
@@ -76,12 +77,12 @@ fn rules_found(text: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_real_inf_breaks_no_rule_in_either_variant_on_either_architecture() {
-    for arch in [Arch::Amd64, Arch::Arm64] {
+    for target in [Target::X64, Target::Arm64] {
         let disk = Match::HardwareId(r"SCSI\DiskVBOX____HARDDISK________".parse().unwrap());
         for disks in [Match::AsWritten, disk, Match::AllDisks] {
-            let text = stamped(arch, disks.clone());
+            let text = stamped(target, disks.clone());
             let findings = check(&Inf::parse(&text).unwrap());
-            assert!(findings.is_empty(), "{arch:?} {disks:?}: {findings:?}");
+            assert!(findings.is_empty(), "{target:?} {disks:?}: {findings:?}");
         }
     }
 }
@@ -95,7 +96,7 @@ fn every_rule_has_an_edit_that_breaks_it() {
 
 #[test]
 fn one_edit_that_breaks_a_rule_is_reported_as_that_rule_and_no_other() {
-    let text = stamped(Arch::Amd64, Match::AsWritten);
+    let text = stamped(Target::X64, Match::AsWritten);
     for (id, from, to) in BREAKS.iter().chain(MORE_BREAKS) {
         let broken = text.replace(from, to);
         assert_ne!(broken, text, "{id}: the edit {from:?} changes nothing");
@@ -112,7 +113,7 @@ fn the_source_before_stamping_is_not_taken_for_a_package() {
 
 #[test]
 fn the_variant_without_a_mark_or_for_one_disk_is_reported() {
-    let text = stamped(Arch::Amd64, Match::AllDisks);
+    let text = stamped(Target::X64, Match::AllDisks);
     for (from, to) in [
         ("irpscope project (TEST-SIGNED MACHINES ONLY)", "irpscope project"),
         ("disk filter (TEST-SIGNED MACHINES ONLY)", "disk filter"),
@@ -127,7 +128,7 @@ fn the_variant_without_a_mark_or_for_one_disk_is_reported() {
 
 #[test]
 fn a_finding_is_one_line_with_the_place_the_rule_and_the_repair() {
-    let text = stamped(Arch::Amd64, Match::AsWritten).replace("PnpLockdown = 1", "PnpLockdown = 0");
+    let text = stamped(Target::X64, Match::AsWritten).replace("PnpLockdown = 1", "PnpLockdown = 0");
     let finding = &check(&Inf::parse(&text).unwrap())[0];
     let line = text.lines().position(|line| line.starts_with("PnpLockdown")).unwrap() + 1;
     assert_eq!(

@@ -23,4 +23,4 @@ pub use hardware_id::HardwareId;
 pub use jiff::civil::Date;
 pub use parse::{Entry, Inf, Section};
 pub use rules::rules_markdown;
-pub use stamp::{Arch, Match, Stamp, stamp};
+pub use stamp::{Match, Stamp, stamp};

@@ -10,6 +10,7 @@ use super::driver_ver::driver_ver;
 use super::hardware_id::HardwareId;
 use super::package::Package;
 use super::parse::{Entry, Inf};
+use crate::target::Target;
 
 /// What the variant for all disks carries in the names that Windows shows of it.
 pub(super) const ALL_DISKS_MARK: &str = "TEST-SIGNED MACHINES ONLY";
@@ -23,36 +24,6 @@ pub(super) const ALL_DISKS_EXTENSION_ID: &str = "{d55975c9-a0c2-4a76-8405-2d10bf
 
 /// What a Models section names to match every disk: the compatible ID of all of them.
 const ALL_DISKS: &str = "GenDisk";
-
-/// The processor of a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arch {
-    /// x86-64.
-    Amd64,
-    /// 64-bit Arm.
-    Arm64,
-}
-
-impl Arch {
-    /// Its name in an INF, and for `stampinf -a`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    /// That of a Rust target, `x86_64-pc-windows-msvc` and the like.
-    #[must_use]
-    pub fn of_target(triple: &str) -> Option<Self> {
-        match triple.split_once('-')?.0 {
-            "x86_64" => Some(Self::Amd64),
-            "aarch64" => Some(Self::Arm64),
-            _ => None,
-        }
-    }
-}
 
 /// The disks that a package matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +51,7 @@ impl Match {
 #[derive(Debug, Clone)]
 pub struct Stamp<'a> {
     /// In place of `$ARCH$`.
-    pub arch: Arch,
+    pub target: Target,
     /// The version in `DriverVer`.
     pub version: [u16; 4],
     /// The date in `DriverVer`; see [`release_date`](super::release_date).
@@ -102,7 +73,7 @@ pub fn stamp(inx: &str, stamp: &Stamp<'_>) -> Result<String> {
         catalog.ends_with(".cat") && catalog.chars().all(is_plain_file_character),
         "the catalog is named {catalog:?}: give a plain file name that ends in .cat"
     );
-    let text = inx.replace("$ARCH$", stamp.arch.as_str());
+    let text = inx.replace("$ARCH$", stamp.target.inf_name());
     ensure!(
         text != inx,
         "driver.inx: $ARCH$ is missing: decorate the Models section with it"
@@ -217,10 +188,10 @@ pub(super) mod tests {
 
     pub(in crate::inf) const INX: &str = include_str!("../../../driver.inx");
 
-    pub(in crate::inf) fn stamped(arch: Arch, disks: Match) -> String {
+    pub(in crate::inf) fn stamped(target: Target, disks: Match) -> String {
         let date = Date::new(2026, 2, 3).unwrap();
         let stamp_with = Stamp {
-            arch,
+            target,
             version: [1, 20, 3, 65535],
             date,
             catalog: "irpscope.cat",
@@ -235,7 +206,7 @@ pub(super) mod tests {
 
     #[test]
     fn stamping_writes_the_architecture_driver_ver_and_catalog() {
-        let inf = stamped(Arch::Arm64, Match::AsWritten);
+        let inf = stamped(Target::Arm64, Match::AsWritten);
         assert!(!inf.contains("$ARCH$"));
         assert!(inf.contains("[irpscope_Models.NTarm64.10.0...19041]\r\n"), "{inf}");
         assert!(inf.contains("\r\nDriverVer   = 02/03/2026,1.20.3.65535\r\n"), "{inf}");
@@ -244,7 +215,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_line_of_the_inf_ends_in_crlf_even_where_the_source_has_lf() {
-        let inf = stamped(Arch::Amd64, Match::AsWritten);
+        let inf = stamped(Target::X64, Match::AsWritten);
         assert!(inf.ends_with("\r\n"));
         assert_eq!(inf.matches('\n').count(), inf.matches("\r\n").count());
         assert_eq!(inf, {
@@ -255,7 +226,7 @@ pub(super) mod tests {
             stamp(
                 &source,
                 &Stamp {
-                    arch: Arch::Amd64,
+                    target: Target::X64,
                     version,
                     date,
                     catalog,
@@ -268,8 +239,8 @@ pub(super) mod tests {
 
     #[test]
     fn another_disk_changes_the_models_line_and_nothing_else() {
-        let written = stamped(Arch::Amd64, Match::AsWritten);
-        let chosen = stamped(Arch::Amd64, disk(r"SCSI\DiskVBOX____HARDDISK________"));
+        let written = stamped(Target::X64, Match::AsWritten);
+        let chosen = stamped(Target::X64, disk(r"SCSI\DiskVBOX____HARDDISK________"));
         let changed: Vec<_> = written
             .lines()
             .zip(chosen.lines())
@@ -287,7 +258,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_variant_for_all_disks_is_marked_wherever_windows_or_a_reader_looks() {
-        let text = stamped(Arch::Amd64, Match::AllDisks);
+        let text = stamped(Target::X64, Match::AllDisks);
         let inf = Inf::parse(&text).unwrap();
         let version = inf.section("Version").unwrap();
         assert_eq!(version.value_of("ExtensionId"), Some(ALL_DISKS_EXTENSION_ID));
@@ -299,12 +270,12 @@ pub(super) mod tests {
         assert!(device.entry.key.as_ref().unwrap().contains(ALL_DISKS_MARK));
         assert_eq!(device.ids().collect::<Vec<_>>(), ["GenDisk"]);
         assert_ne!(Match::AllDisks.file_name(), Match::AsWritten.file_name());
-        assert!(!stamped(Arch::Amd64, Match::AsWritten).contains(ALL_DISKS_MARK));
+        assert!(!stamped(Target::X64, Match::AsWritten).contains(ALL_DISKS_MARK));
     }
 
     #[test]
     fn the_sources_comments_stay_behind_because_they_speak_of_its_own_disk() {
-        let inf = stamped(Arch::Amd64, Match::AllDisks);
+        let inf = stamped(Target::X64, Match::AllDisks);
         assert_eq!(inf.lines().filter(|line| line.trim_start().starts_with(';')).count(), 3);
         assert!(!inf.contains("\r\n\r\n\r\n"));
     }
@@ -329,7 +300,7 @@ pub(super) mod tests {
             let source = INX.replace(from, to);
             assert_ne!(source, INX);
             let stamp_with = Stamp {
-                arch: Arch::Amd64,
+                target: Target::X64,
                 version: [0; 4],
                 date: Date::new(2026, 2, 3).unwrap(),
                 catalog: "irpscope.cat",
@@ -344,7 +315,7 @@ pub(super) mod tests {
     fn a_catalog_name_cannot_bring_other_entries_in() {
         for catalog in ["", "irpscope", "a b.cat", "x\r\nPnpLockdown = 0\r\n.cat", "a,b.cat"] {
             let stamp_with = Stamp {
-                arch: Arch::Amd64,
+                target: Target::X64,
                 version: [0; 4],
                 date: Date::new(2026, 2, 3).unwrap(),
                 catalog,
@@ -352,12 +323,5 @@ pub(super) mod tests {
             };
             assert!(stamp(INX, &stamp_with).is_err(), "{catalog:?}");
         }
-    }
-
-    #[test]
-    fn targets_name_the_two_architectures_and_no_other() {
-        assert_eq!(Arch::of_target("x86_64-pc-windows-msvc"), Some(Arch::Amd64));
-        assert_eq!(Arch::of_target("aarch64-pc-windows-msvc"), Some(Arch::Arm64));
-        assert_eq!(Arch::of_target("i686-pc-windows-msvc"), None);
     }
 }

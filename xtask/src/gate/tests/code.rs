@@ -2,7 +2,8 @@
 
 use super::fixture::{Code, ENTER, EXPECTED, Fixture, LEAVE, Op, UNNAMED, put_u32, section_data};
 use super::{Case, bytes, findings, fixture};
-use crate::gate::{Check, Expected, Machine, Profile};
+use crate::gate::{Check, Expected};
+use crate::target::{Profile, Target};
 use object::pe;
 
 /// The one function of the fixture that may stop the system.
@@ -202,7 +203,7 @@ fn arm64_may_import_a_bug_check_only_for_a_fatal_function() {
     });
     let built = built.build();
     let with_fatal = Expected {
-        machine: Machine::Arm64,
+        target: Target::Arm64,
         ..EXPECTED
     };
     assert_eq!(findings(&built, &with_fatal), []);

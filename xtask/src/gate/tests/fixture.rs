@@ -6,7 +6,8 @@
 
 use super::rdata::Rdata;
 use super::resource::VersionResource;
-use crate::gate::{Expected, Import, Machine, Profile, checksum};
+use crate::gate::{Expected, Import, checksum};
+use crate::target::{Profile, Target};
 use object::pe;
 use object::write::pe::{NtHeaders, Writer};
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ const FUNCTION_ALIGNMENT: u32 = 16;
 
 /// What an image of the fixture is held to.
 pub(super) const EXPECTED: Expected<'static> = Expected {
-    machine: Machine::Amd64,
+    target: Target::X64,
     profile: Profile::Release,
     imports: &[
         Import {

@@ -11,7 +11,8 @@ mod rdata;
 mod resource;
 mod robustness;
 
-use super::{Check, Expected, Finding, Import, Machine, Profile, inspect};
+use super::{Check, Expected, Finding, Import, inspect};
+use crate::target::{Profile, Target};
 use fixture::{Built, Code, ENTER, EXPECTED, Fixture, LEAVE, Op, optional_header, put_directory, put_u32, seal};
 use object::pe;
 
@@ -181,7 +182,7 @@ fn a_signed_image_passes() {
 #[test]
 fn arm64_code_is_not_decoded_and_the_report_says_so() {
     let expected = Expected {
-        machine: Machine::Arm64,
+        target: Target::Arm64,
         ..EXPECTED
     };
     let built = Fixture::with(|fixture| {
