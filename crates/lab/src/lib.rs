@@ -5,12 +5,16 @@
 //!
 //! - [`image`] maps a `.sys` as a kernel would: relocated, bound, each section under its own
 //!   protection;
-//! - [`stack`] calls the image's functions on a stack of the kernel's size.
+//! - [`stack`] calls the image's functions on a stack of the kernel's size;
+//! - [`unwind`] tells which of them have called each other;
+//! - [`symbols`] gives their addresses names.
 //!
-//! The image's machine code runs as it is, so both exist on x86-64 Linux only; for any other target
+//! The image's machine code runs as it is, so all this exists on x86-64 Linux only; for any other target
 //! the crate is empty.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 pub mod image;
 mod memory;
 pub mod stack;
+pub mod symbols;
+pub mod unwind;

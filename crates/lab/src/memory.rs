@@ -4,7 +4,7 @@
 //! [`Staging`] they are a plain byte slice; once they are a [`Mapping`] foreign code may use them,
 //! and no reference to their bytes can be had.
 
-use std::{io, ops::Range, ptr::NonNull};
+use std::{io, num::NonZero, ops::Range, ptr::NonNull};
 
 /// The smallest unit that a protection applies to.
 pub(crate) const PAGE_BYTES: usize = 4096;
@@ -59,19 +59,36 @@ impl Protection {
 pub(crate) struct Staging(Pages);
 
 impl Staging {
-    /// Maps at least `bytes` bytes, in whole pages.
+    /// Maps at least `bytes` bytes, in whole pages, wherever the system likes.
     pub(crate) fn new(bytes: usize) -> io::Result<Self> {
+        Self::map(None, bytes)
+    }
+
+    /// As [`Self::new`], but from `address` on where that is free.
+    ///
+    /// [`Self::base`] tells whether it was. Nothing that is mapped there is ever replaced.
+    pub(crate) fn preferably_at(address: usize, bytes: usize) -> io::Result<Self> {
+        match Self::map(NonZero::new(address), bytes) {
+            Ok(staging) if staging.base().addr().get() == address => Ok(staging),
+            // Taken, or no address that the system would map at; or the system is one that takes
+            // the address for a hint.
+            Ok(_) | Err(_) => Self::new(bytes),
+        }
+    }
+
+    fn map(address: Option<NonZero<usize>>, bytes: usize) -> io::Result<Self> {
         let bytes = bytes
             .checked_next_multiple_of(PAGE_BYTES)
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        // SAFETY: a new private anonymous mapping at an address of the system's choice changes no
-        // memory that exists.
+        let fixed = address.map_or(0, |_| libc::MAP_FIXED_NOREPLACE);
+        // SAFETY: a new private anonymous mapping, at an address of the system's choice or at one
+        // where nothing is mapped, changes no memory that exists.
         let base = unsafe {
             libc::mmap(
-                std::ptr::null_mut(),
+                std::ptr::without_provenance_mut(address.map_or(0, NonZero::get)),
                 bytes,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | fixed,
                 -1,
                 0,
             )

@@ -129,7 +129,7 @@ pub enum LoadError {
     /// The directory of a table points outside of the image.
     #[error("{table} table at {address:#x}, {size:#x} bytes, is outside the image")]
     TableOutsideImage {
-        /// Which one: relocation, import, export.
+        /// Which one: relocation, import, export, load configuration.
         table: &'static str,
         /// The directory entry's `VirtualAddress`.
         address: u32,
@@ -195,6 +195,12 @@ pub enum LoadError {
         name: String,
         /// What it stands for.
         address: u32,
+    },
+    /// The load configuration has a security cookie that is nowhere.
+    #[error("load configuration table: its security cookie at {address:#x} is outside every section")]
+    SecurityCookieOutsideSections {
+        /// The cookie's address when the image has been relocated.
+        address: u64,
     },
     /// The system gave no memory or would not protect it.
     #[error("cannot map the image: {0}")]

@@ -67,6 +67,8 @@ pub(super) struct Headers {
     pub(super) exports: Option<Directory>,
     pub(super) imports: Option<Directory>,
     pub(super) relocations: Option<Directory>,
+    pub(super) exceptions: Option<Directory>,
+    pub(super) load_config: Option<Directory>,
 }
 
 impl Headers {
@@ -121,6 +123,8 @@ impl Headers {
             exports: directory(pe::IMAGE_DIRECTORY_ENTRY_EXPORT),
             imports: directory(pe::IMAGE_DIRECTORY_ENTRY_IMPORT),
             relocations: directory(pe::IMAGE_DIRECTORY_ENTRY_BASERELOC),
+            exceptions: directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION),
+            load_config: directory(pe::IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG),
         };
         match headers.section_at(headers.entry_point) {
             Some(section) if section.protection.execute => Ok(headers),

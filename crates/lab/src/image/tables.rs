@@ -3,7 +3,7 @@
 //! All three address by the image's base, so they are read from the image and not from the file.
 //! Only [`relocate`] changes the image.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use object::{
     LittleEndian as LE,
@@ -62,6 +62,52 @@ pub(super) fn relocate(image: &mut [u8], headers: &Headers, base: u64) -> Result
             }
         }
     }
+    Ok(())
+}
+
+/// Gives the functions of `image` that check their stack frame (/GS) a cookie to check for.
+///
+/// A kernel draws one at random. Here it is always the same, so that runs are; what matters to a
+/// driver is that it is not the value it was linked with, which its start-up code refuses. The
+/// image must have been relocated.
+pub(super) fn set_security_cookie(image: &mut [u8], headers: &Headers, base: u64) -> Result<(), LoadError> {
+    const TABLE: &str = "load configuration";
+    /// Where the table has its own size and, as an absolute address, the cookie's.
+    const SIZE: Range<usize> = 0..4;
+    const COOKIE_ADDRESS: Range<usize> = 88..96;
+    /// The top 16 bits are zero: the check takes anything else there for damage.
+    const COOKIE: u64 = 0x0000_7C3A_95E1_4B6D;
+
+    let Some(directory) = headers.load_config.filter(|directory| directory.address != 0) else {
+        return Ok(());
+    };
+    // The size that counts is the table's: linkers have put other figures into the directory.
+    let outside = LoadError::TableOutsideImage {
+        table: TABLE,
+        address: directory.address,
+        size: directory.size,
+    };
+    let Some(table) = image.get(directory.address as usize..) else {
+        return Err(outside);
+    };
+    let Some(size) = table.get(SIZE).and_then(|size| size.try_into().ok()) else {
+        return Err(outside);
+    };
+    if (u32::from_le_bytes(size) as usize) < COOKIE_ADDRESS.end {
+        return Ok(());
+    }
+    let Some(address) = table.get(COOKIE_ADDRESS).and_then(|address| address.try_into().ok()) else {
+        return Err(outside);
+    };
+    let address = u64::from_le_bytes(address);
+    if address == 0 {
+        return Ok(());
+    }
+    let relative = u32::try_from(address.wrapping_sub(base))
+        .ok()
+        .filter(|&relative| headers.section_covering(relative, ADDRESS_BYTES).is_some())
+        .ok_or(LoadError::SecurityCookieOutsideSections { address })?;
+    write_address(image, relative, COOKIE);
     Ok(())
 }
 
