@@ -15,13 +15,39 @@ pub(super) fn readable(name: &str) -> String {
     } else if name.starts_with('?') {
         msvc_demangler::demangle(name, msvc_demangler::DemangleFlags::NAME_ONLY).unwrap_or_else(|_| name.to_owned())
     } else {
-        name.to_owned()
+        without_debugger_notation(name)
     };
     if readable.contains(char::is_control) {
         readable.replace(char::is_control, "\u{FFFD}")
     } else {
         readable
     }
+}
+
+/// `name` as Rust writes it, where it is written for debuggers that expect C++: an enumeration has
+/// `enum2$<` and `>` around it, and two closing brackets have a space between them.
+fn without_debugger_notation(name: &str) -> String {
+    const ENUMERATION: &str = "enum2$<";
+    let mut name = name.replace("> >", ">>");
+    // Once more for the spaces that shared a bracket.
+    name = name.replace("> >", ">>");
+    while let Some(start) = name.find(ENUMERATION) {
+        let mut open: usize = 1;
+        let end = name[start + ENUMERATION.len()..].find(|c| {
+            match c {
+                '<' => open += 1,
+                '>' => open -= 1,
+                _ => {}
+            }
+            open == 0
+        });
+        let Some(end) = end.map(|end| start + ENUMERATION.len() + end) else {
+            break;
+        };
+        name.replace_range(end..=end, "");
+        name.replace_range(start..start + ENUMERATION.len(), "");
+    }
+    name
 }
 
 #[cfg(test)]
@@ -43,6 +69,16 @@ mod tests {
     #[test]
     fn cpp_names_lose_decoration_and_arguments() {
         assert_eq!(readable("?Start@Device@@QEAAJPEAU_IRP@@@Z"), "Device::Start");
+    }
+
+    #[test]
+    fn rust_names_lose_what_is_for_debuggers() {
+        assert_eq!(
+            readable("wdm::add_device::AddDevice<enum2$<irpscope::filter::Filter> >::attach"),
+            "wdm::add_device::AddDevice<irpscope::filter::Filter>::attach"
+        );
+        assert_eq!(readable("a<enum2$<b<enum2$<c<d> > > > >"), "a<b<c<d>>>");
+        assert_eq!(readable("enum2$<never closed<"), "enum2$<never closed<");
     }
 
     #[test]

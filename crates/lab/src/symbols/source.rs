@@ -110,8 +110,8 @@ fn program_database(driver: &Path, image: &PeFile64<'_>, notes: &mut Vec<String>
             guid: record.guid(),
             age: record.age(),
         };
-        match pdb::names(bytes, identity) {
-            Ok(names) => return Some(names),
+        match pdb::names(bytes, identity, |publics| table(image, publics)) {
+            Ok(names) => return Some(Box::new(names)),
             Err(error) => notes.push(format!("{name} is not used: {error}")),
         }
     }

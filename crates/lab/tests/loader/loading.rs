@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-fn load(file: &[u8]) -> Image {
+pub(crate) fn load(file: &[u8]) -> Image {
     Image::load("specimen.sys", file, &mut knows_nothing).expect("the specimen is well-formed")
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn call<const N: usize>(image: &Image, address: u32, arguments: [usiz
     unsafe { stack.call(function, arguments) }
 }
 
-fn peek(image: &Image, address: u32) -> u64 {
+pub(crate) fn peek(image: &Image, address: u32) -> u64 {
     let address = image.base().addr().get() + address as usize;
     call(image, at::PEEK, [address]) as u64
 }

@@ -18,6 +18,9 @@ pub(crate) mod field {
     pub(crate) const SIGNATURE: usize = 0x80;
     pub(crate) const MACHINE: usize = 0x84;
     pub(crate) const NUMBER_OF_SECTIONS: usize = 0x86;
+    pub(crate) const TIME_DATE_STAMP: usize = 0x88;
+    pub(crate) const POINTER_TO_SYMBOL_TABLE: usize = 0x8C;
+    pub(crate) const NUMBER_OF_SYMBOLS: usize = 0x90;
     pub(crate) const SIZE_OF_OPTIONAL_HEADER: usize = 0x94;
     pub(crate) const CHARACTERISTICS: usize = 0x96;
     pub(crate) const OPTIONAL_MAGIC: usize = 0x98;
@@ -32,6 +35,9 @@ pub(crate) mod field {
     pub(crate) const EXPORT_DIRECTORY: usize = 0x98 + 112;
     pub(crate) const IMPORT_DIRECTORY: usize = EXPORT_DIRECTORY + 8;
     pub(crate) const RELOCATION_DIRECTORY: usize = EXPORT_DIRECTORY + 5 * 8;
+    pub(crate) const EXCEPTION_DIRECTORY: usize = EXPORT_DIRECTORY + 3 * 8;
+    pub(crate) const DEBUG_DIRECTORY: usize = EXPORT_DIRECTORY + 6 * 8;
+    pub(crate) const LOAD_CONFIG_DIRECTORY: usize = EXPORT_DIRECTORY + 10 * 8;
     pub(crate) const SECTION_TABLE: usize = 0x98 + 240;
     /// Where the headers end that a loader reads.
     pub(crate) const HEADERS_END: usize = SECTION_TABLE + 4 * 40;
@@ -87,6 +93,8 @@ pub(crate) mod at {
     pub(crate) const EXPORT_ORDINALS: u32 = 0x21B0;
     pub(crate) const EXPORT_STRINGS: u32 = 0x21C0;
     pub(crate) const EXPORTS_END: u32 = 0x2240;
+    /// from here on the file has room in `.rdata`, which its section does not cover yet
+    pub(crate) const RDATA_SPARE: u32 = EXPORTS_END;
     /// holds the address of `TARGET`, relocated
     pub(crate) const POINTER: u32 = 0x3000;
     pub(crate) const TARGET: u32 = 0x3010;
@@ -249,6 +257,17 @@ fn relocations(file: &mut [u8]) {
     put32(file, offset_of(at::RELOCATIONS + 4), 12);
     put16(file, offset_of(at::RELOCATIONS + 8), 10 << 12); // DIR64 at POINTER
     put16(file, offset_of(at::RELOCATIONS + 10), 0); // ABSOLUTE, which pads the block
+}
+
+/// Has `.text` and `.rdata` cover all that the file has of them, for a test to add something.
+pub(crate) fn use_spare_room(file: &mut [u8]) {
+    for index in [TEXT, RDATA] {
+        put32(
+            file,
+            section::field(index, section::VIRTUAL_SIZE),
+            PARTS[index].raw_bytes,
+        );
+    }
 }
 
 /// The file offset of what will be at `address`, relative to the image.
