@@ -6,6 +6,7 @@ mod child;
 mod loading;
 mod mutations;
 mod naming;
+mod naming_built;
 mod placing;
 mod refusals;
 mod specimen;

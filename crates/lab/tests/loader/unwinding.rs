@@ -328,7 +328,11 @@ fn damaged_tables_never_crash_or_hang() {
         // Some of what can be read are return addresses, the rest is the stack's own.
         let frames = call_stack(&machine.image, point, |address| {
             let slot = address.checked_sub(STACK).filter(|&offset| offset < 0x400)? / 8;
-            Some(if slot.wrapping_mul(0x9E37_79B1) % 64 < 40 { back } else { address as u64 })
+            Some(if slot.wrapping_mul(0x9E37_79B1) % 64 < 40 {
+                back
+            } else {
+                address as u64
+            })
         });
         assert!((1..=64).contains(&frames.len()));
         ends.insert(frames.len());
