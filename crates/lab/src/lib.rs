@@ -5,12 +5,16 @@
 //!
 //! - [`image`] maps a `.sys` as a kernel would: relocated, bound, each section under its own
 //!   protection;
-//! - [`stack`] calls the image's functions on a stack of the kernel's size.
+//! - [`stack`] calls the image's functions on a stack of the kernel's size;
+//! - [`pool`] is the memory that the simulated kernel allocates for itself and for the driver;
+//! - [`supervise`] runs dangerous work in a child process, with a verdict in every case.
 //!
-//! The image's machine code runs as it is, so both exist on x86-64 Linux only; for any other target
+//! The image's machine code runs as it is, so all of it exists on x86-64 Linux only; for any other target
 //! the crate is empty.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 pub mod image;
 mod memory;
+pub mod pool;
 pub mod stack;
+pub mod supervise;
