@@ -100,11 +100,10 @@ impl Arena {
     /// The range is open, and nobody writes to it meanwhile.
     pub(super) unsafe fn first_other(&self, range: &Range<usize>, byte: u8) -> Option<usize> {
         self.check(range);
-        let first = ptr::with_exposed_provenance::<u8>(range.start);
         let expected = u64::from_ne_bytes([byte; 8]);
         let mut offset = 0;
         while offset + CHUNK_BYTES <= range.len() {
-            let at = first.wrapping_add(offset).cast::<Chunk>();
+            let at = ptr::with_exposed_provenance::<Chunk>(range.start + offset);
             // SAFETY: the chunk lies in the range, which the caller vouches is open and not written.
             let chunk = unsafe { at.read_unaligned() };
             if chunk.iter().fold(0, |other, word| other | (word ^ expected)) != 0 {
@@ -113,7 +112,7 @@ impl Arena {
             offset += CHUNK_BYTES;
         }
         (offset..range.len()).find(|&offset| {
-            let at = first.wrapping_add(offset);
+            let at = ptr::with_exposed_provenance::<u8>(range.start + offset);
             // SAFETY: as above, for one byte.
             let found = unsafe { at.read() };
             found != byte
