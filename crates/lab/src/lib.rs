@@ -1,4 +1,5 @@
-//! Loads a WDM driver image, exactly as built, into a user-mode process and calls it there.
+//! Runs a WDM driver image, exactly as built, in a simulated NT kernel in a user-mode process, and applies Driver
+//! Verifier's and Static Driver Verifier's rules to it.
 //!
 //! The lab is an oracle for drivers: it must share no code with any driver it runs, nor with a
 //! library a driver is built on.
@@ -8,13 +9,17 @@
 //! - [`stack`] calls the image's functions on a stack of the kernel's size;
 //! - [`unwind`] tells which of them have called each other;
 //! - [`symbols`] gives their addresses names.
+//! - [`pool`] is the memory that the simulated kernel allocates for itself and for the driver;
+//! - [`supervise`] runs dangerous work in a child process, with a verdict in every case.
 //!
-//! The image's machine code runs as it is, so all this exists on x86-64 Linux only; for any other target
+//! The image's machine code runs as it is, so all of it exists on x86-64 Linux only; for any other target
 //! the crate is empty.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 pub mod image;
 mod memory;
+pub mod pool;
 pub mod stack;
+pub mod supervise;
 pub mod symbols;
 pub mod unwind;
