@@ -229,6 +229,7 @@ fn a_pdb_that_cannot_be_read_gives_way_to_the_map() {
     let names = folder.names(&with_debug_record("specimen.pdb"));
     assert_eq!(names.locate(0x1000).to_string(), "specimen!DriverEntry+0x0");
     let note = names.note().expect("it says why");
+    assert_eq!(note.matches("specimen.pdb").count(), 1, "{note}");
     assert!(
         note.starts_with("specimen.pdb is not used: ") && !note.contains("no debug record"),
         "{note}"

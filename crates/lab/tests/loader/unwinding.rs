@@ -239,6 +239,17 @@ fn a_jump_between_the_pieces_of_a_function_does_not_end_it() {
 }
 
 #[test]
+fn a_piece_begins_with_all_that_the_pieces_before_it_have_done() {
+    assert_eq!(in_plain().fault(COLD, 0, 0), [COLD, LEAF]);
+}
+
+#[test]
+fn what_stands_between_functions_is_a_leaf_function() {
+    let machine = Machine::new(&unwindable()).returns(0, LEAF).value(8, 1);
+    assert_eq!(machine.fault(TRAP + 0x10, 0, 0), [TRAP + 0x10, LEAF]);
+}
+
+#[test]
 fn a_call_that_ends_its_function_is_not_taken_for_the_next_one() {
     // The call before 0x1120 never returns, and what comes next is FRAMED.
     let machine = in_plain();
