@@ -86,7 +86,7 @@ mod tests {
 
   Address         Publics by Value              Rva+Base               Lib:Object
 
- 0000:00000000       __guard_flags              0000000000000100     <absolute>
+ 0000:00000000       __guard_flags              0000000140000100     <absolute>
  0001:00000000       DriverEntry                0000000140001000 f   driver.obj
  0001:00000010       ?Start@@YAXXZ              0000000140001010 f i driver.obj
  0001:00000020       below                      0000000000001020     driver.obj

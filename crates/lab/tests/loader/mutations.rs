@@ -9,7 +9,7 @@ use crate::specimen::{at, field, offset_of, put32, specimen};
 const CASES: u64 = 20_000;
 
 /// SplitMix64: the same cases on every machine and with every release of every crate.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -20,7 +20,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 }

@@ -7,7 +7,10 @@ use lab::{
     unwind::Frame,
 };
 
-use crate::specimen::{DATA, PREFERRED_BASE, at, field, offset_of, put, put16, put32, specimen, use_spare_room};
+use crate::{
+    mutations::Random,
+    specimen::{DATA, PREFERRED_BASE, at, field, offset_of, put, put16, put32, specimen, use_spare_room},
+};
 
 /// A folder of one test's own, deleted on drop.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -226,6 +229,7 @@ fn a_pdb_that_cannot_be_read_gives_way_to_the_map() {
     let names = folder.names(&with_debug_record("specimen.pdb"));
     assert_eq!(names.locate(0x1000).to_string(), "specimen!DriverEntry+0x0");
     let note = names.note().expect("it says why");
+    assert_eq!(note.matches("specimen.pdb").count(), 1, "{note}");
     assert!(
         note.starts_with("specimen.pdb is not used: ") && !note.contains("no debug record"),
         "{note}"
@@ -254,29 +258,23 @@ fn damaged_images_and_maps_never_crash() {
     let folder = Folder::new("damaged");
     let mut driver = with_symbol_table();
     put32(&mut driver, field::IMAGE_BASE, PREFERRED_BASE as u32);
-    let mut seed: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut random = |bound: usize| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed % bound as u64) as usize
-    };
+    let mut random = Random(0);
     let mut named = 0;
     for case in 0..1000 {
         let (mut driver, mut map) = (driver.clone(), MAP.as_bytes().to_vec());
         for file in [&mut driver, &mut map] {
-            let offset = random(file.len());
-            file[offset] = random(256) as u8;
+            let offset = random.below(file.len());
+            file[offset] = random.below(256) as u8;
         }
         let parts = [
             0..field::HEADERS_END,
             offset_of(at::EXPORTS)..offset_of(at::EXPORTS_END - 1),
         ];
         let part = parts[case % 2].clone();
-        driver[part.start + random(part.len())] = random(256) as u8;
+        driver[part.start + random.below(part.len())] = random.below(256) as u8;
         if case % 3 == 0 {
-            map.truncate(random(map.len()));
-            driver.truncate(random(driver.len()));
+            map.truncate(random.below(map.len()));
+            driver.truncate(random.below(driver.len()));
         }
         folder.put("specimen.map", &map);
         let names = folder.names(&driver);

@@ -9,7 +9,10 @@ use lab::{
     unwind::{Frame, Point, call_stack},
 };
 
-use crate::specimen::{at, field, knows_nothing, offset_of, put, put32, specimen, use_spare_room};
+use crate::{
+    mutations::Random,
+    specimen::{at, field, knows_nothing, offset_of, put, put32, specimen, use_spare_room},
+};
 
 /// A function with a frame of 0x20 bytes and two saved registers, at 0x1100..0x1120.
 const PLAIN: u32 = 0x1100;
@@ -236,6 +239,17 @@ fn a_jump_between_the_pieces_of_a_function_does_not_end_it() {
 }
 
 #[test]
+fn a_piece_begins_with_all_that_the_pieces_before_it_have_done() {
+    assert_eq!(in_plain().fault(COLD, 0, 0), [COLD, LEAF]);
+}
+
+#[test]
+fn what_stands_between_functions_is_a_leaf_function() {
+    let machine = Machine::new(&unwindable()).returns(0, LEAF).value(8, 1);
+    assert_eq!(machine.fault(TRAP + 0x10, 0, 0), [TRAP + 0x10, LEAF]);
+}
+
+#[test]
 fn a_call_that_ends_its_function_is_not_taken_for_the_next_one() {
     // The call before 0x1120 never returns, and what comes next is FRAMED.
     let machine = in_plain();
@@ -305,25 +319,19 @@ fn an_image_without_unwind_tables_has_leaf_functions_only() {
 
 #[test]
 fn damaged_tables_never_crash_or_hang() {
-    let mut seed: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut random = |bound: usize| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed % bound as u64) as usize
-    };
+    let mut random = Random(0);
     let good = unwindable();
     let mut ends = std::collections::BTreeSet::new();
     for _ in 0..20_000 {
         let mut file = good.clone();
-        for _ in 0..1 + random(4) {
-            let target = if random(2) == 0 { PDATA } else { INFO_PLAIN };
-            file[offset_of(target) + random(0x50)] = random(256) as u8;
+        for _ in 0..1 + random.below(4) {
+            let target = if random.below(2) == 0 { PDATA } else { INFO_PLAIN };
+            file[offset_of(target) + random.below(0x50)] = random.below(256) as u8;
         }
         let machine = Machine::new(&file);
-        let (first, _, _) = FUNCTIONS[random(FUNCTIONS.len())];
-        let rip = machine.at(first + random(0x20) as u32);
-        let point = Point::at_instruction(rip, STACK + 8 * random(8), STACK + 8 * random(8));
+        let (first, _, _) = FUNCTIONS[random.below(FUNCTIONS.len())];
+        let rip = machine.at(first + random.below(0x20) as u32);
+        let point = Point::at_instruction(rip, STACK + 8 * random.below(8), STACK + 8 * random.below(8));
         let back = machine.at(COLD + 0x0A) as u64;
         // Some of what can be read are return addresses, the rest is the stack's own.
         let frames = call_stack(&machine.image, point, |address| {

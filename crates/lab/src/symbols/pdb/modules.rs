@@ -5,8 +5,8 @@
 use std::{collections::HashMap, io::Cursor, ops::Range};
 
 use pdb2::{
-    AddressMap, FallibleIterator as _, IdData, IdFinder, IdIndex, IdInformation, InlineSiteSymbol, Inlinee, LineInfo,
-    LineProgram, ModuleInfo, PDB, ProcedureSymbol, StringTable, SymbolData, TypeFinder, TypeInformation,
+    AddressMap, FallibleIterator as _, IdData, IdFinder, IdIndex, InlineSiteSymbol, Inlinee, ItemFinder, ItemIndex,
+    ItemInformation, LineInfo, LineProgram, ModuleInfo, PDB, ProcedureSymbol, StringTable, SymbolData, TypeFinder,
 };
 
 use super::{super::file_name, Inlined, Line, Procedure};
@@ -20,8 +20,8 @@ pub(super) fn procedures(pdb: &mut Pdb, addresses: &AddressMap<'static>) -> pdb2
     let mut reader = Reader {
         addresses,
         strings: pdb.string_table().ok(),
-        types: types.as_ref().and_then(type_finder),
-        ids: ids.as_ref().and_then(id_finder),
+        types: types.as_ref().and_then(finder),
+        ids: ids.as_ref().and_then(finder),
         procedures: Vec::new(),
     };
     let debug_information = pdb.debug_information()?;
@@ -38,18 +38,10 @@ pub(super) fn procedures(pdb: &mut Pdb, addresses: &AddressMap<'static>) -> pdb2
     Ok(procedures)
 }
 
-fn type_finder<'tables>(types: &'tables TypeInformation<'_>) -> Option<TypeFinder<'tables>> {
-    let mut finder = types.finder();
-    let mut items = types.iter();
-    while items.next().ok()?.is_some() {
-        finder.update(&items);
-    }
-    Some(finder)
-}
-
-fn id_finder<'tables>(ids: &'tables IdInformation<'_>) -> Option<IdFinder<'tables>> {
-    let mut finder = ids.finder();
-    let mut items = ids.iter();
+/// The items of a table by their index, which takes reading the table once.
+fn finder<'tables, I: ItemIndex>(table: &'tables ItemInformation<'_, I>) -> Option<ItemFinder<'tables, I>> {
+    let mut finder = table.finder();
+    let mut items = table.iter();
     while items.next().ok()?.is_some() {
         finder.update(&items);
     }
