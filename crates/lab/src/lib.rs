@@ -16,10 +16,21 @@
 //! the crate is empty.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+pub mod cli;
+mod guest;
 pub mod image;
+mod kernel;
+mod lab;
 mod memory;
 pub mod pool;
+pub mod report;
+pub mod rules;
 pub mod stack;
 pub mod supervise;
 pub mod symbols;
 pub mod unwind;
+mod world;
+
+pub use kernel::status;
+pub use lab::{Lab, LabError, Verifier};
+pub use world::scenario::{DeviceMemory, SCENARIOS, Scenario};

@@ -4,7 +4,7 @@
 //! instead of growing into the lavish stack of a user-mode thread. Not here: threads, IRQL, or a
 //! report on the fault.
 
-use std::{arch::naked_asm, ffi::c_void, io, ptr::NonNull};
+use std::{arch::naked_asm, ffi::c_void, io, ops::Range, ptr::NonNull};
 
 use crate::memory::{Mapping, PAGE_BYTES, Protection, Staging};
 
@@ -28,6 +28,12 @@ impl Stack {
         let usable = PAGE_BYTES..PAGE_BYTES + STACK_BYTES;
         let pages = Staging::new(usable.end + PAGE_BYTES)?.seal([(usable, Protection::READ_WRITE)])?;
         Ok(Self { pages })
+    }
+
+    /// The addresses that may be used.
+    pub fn range(&self) -> Range<usize> {
+        let start = self.pages.base().addr().get() + PAGE_BYTES;
+        start..start + STACK_BYTES
     }
 
     /// Calls `function` with `arguments` on this stack and returns its result (RAX).

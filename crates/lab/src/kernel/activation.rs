@@ -1,0 +1,145 @@
+//! A call of one of the driver's routines, and what must hold when it returns.
+
+use std::rc::Rc;
+
+use super::{Machine, entry, io::irp::IrpRecord};
+use crate::rules::{self, Rule};
+
+/// Which of the driver's routines was called, and what for.
+#[derive(Clone)]
+pub(crate) enum Routine {
+    /// DriverEntry.
+    DriverEntry,
+    /// AddDevice.
+    AddDevice,
+    /// DriverUnload.
+    Unload,
+    /// A dispatch routine, for this visit of an IRP.
+    Dispatch { irp: Rc<IrpRecord>, visit: usize },
+    /// A completion routine that this visit of an IRP registered; `None` is the sender of the IRP itself.
+    Completion { irp: Rc<IrpRecord>, visit: Option<usize> },
+    /// A cancel routine.
+    Cancel { irp: Rc<IrpRecord> },
+    /// The routine of a DPC.
+    Deferred,
+}
+
+impl Routine {
+    /// What reports call it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::DriverEntry => "DriverEntry".to_owned(),
+            Self::AddDevice => "AddDevice".to_owned(),
+            Self::Unload => "DriverUnload".to_owned(),
+            Self::Dispatch { irp, visit } => {
+                format!("dispatch routine, {} (irp {})", irp.major_name(*visit), irp.serial)
+            }
+            Self::Completion { irp, .. } => format!("completion routine (irp {})", irp.serial),
+            Self::Cancel { irp } => format!("cancel routine (irp {})", irp.serial),
+            Self::Deferred => "deferred routine".to_owned(),
+        }
+    }
+
+    /// The IRP that it was called for.
+    pub(crate) fn irp(&self) -> Option<&Rc<IrpRecord>> {
+        match self {
+            Self::Dispatch { irp, .. } | Self::Completion { irp, .. } | Self::Cancel { irp } => Some(irp),
+            _ => None,
+        }
+    }
+
+    fn irql_rule(&self) -> &'static Rule {
+        match self {
+            Self::Completion { .. } => &rules::COMPLETION_ROUTINE_CHANGED_IRQL,
+            _ => &rules::RETURNED_AT_OTHER_IRQL,
+        }
+    }
+}
+
+/// A routine of the driver that has not returned.
+pub(crate) struct Activation {
+    pub(crate) routine: Routine,
+    /// The IRQL that it has to return at.
+    irql: u8,
+    /// How many spin locks were held then.
+    spin_locks: usize,
+}
+
+impl Machine {
+    /// Calls a routine of the driver in the running context, and checks how it returns.
+    pub(crate) fn call_routine(
+        &self,
+        routine: Routine,
+        address: usize,
+        arguments: [usize; entry::ROUTINE_ARGUMENTS],
+    ) -> usize {
+        let irql = self.irql();
+        self.call_routine_with(routine, irql, None, address, arguments)
+    }
+
+    /// Calls a cancel routine, which is called with the cancel spin lock held and releases it.
+    pub(crate) fn call_cancel_routine(&self, irp: &Rc<IrpRecord>, old_irql: u8, address: usize, device: usize) {
+        let context = self.current();
+        let arguments = [device, irp.address, 0, 0];
+        // The lock is the routine's to release, so it does not count as one that was held before.
+        let lock = context.spin_locks.borrow_mut().pop();
+        let irp = Rc::clone(irp);
+        self.call_routine_with(Routine::Cancel { irp }, old_irql, lock, address, arguments);
+    }
+
+    /// `irql` is the one that the routine has to return at, `lock` a spin lock that it has to release.
+    fn call_routine_with(
+        &self,
+        routine: Routine,
+        irql: u8,
+        lock: Option<usize>,
+        address: usize,
+        arguments: [usize; entry::ROUTINE_ARGUMENTS],
+    ) -> usize {
+        let context = self.current();
+        let name = routine.clone();
+        let outer_frame = context.frame.get();
+        let outer_function = context.function.get();
+        context.activations.borrow_mut().push(Activation {
+            routine,
+            irql,
+            spin_locks: context.spin_locks.borrow().len(),
+        });
+        context.spin_locks.borrow_mut().extend(lock);
+        self.note_routine(&name);
+        // SAFETY: the address is what the driver gave for this routine, whose arguments these are. The lab holds no
+        // reference into the simulated machine: it has addresses only.
+        let result = unsafe { entry::call_driver(address, &arguments) };
+        context.frame.set(outer_frame);
+        context.function.set(outer_function);
+        self.check_return(context.activations.borrow().last(), &name);
+        context.activations.borrow_mut().pop();
+        result
+    }
+
+    fn check_return(&self, activation: Option<&Activation>, routine: &Routine) {
+        let Some(activation) = activation else {
+            return;
+        };
+        let context = self.current();
+        if context.spin_locks.borrow().len() > activation.spin_locks {
+            self.violation_about(
+                routine.irp(),
+                &rules::SPIN_LOCK_HELD,
+                &format!("the {} returned with a spin lock held that it acquired", routine.name()),
+            );
+        }
+        let irql = context.irql.get();
+        if irql != activation.irql {
+            self.violation_about(
+                routine.irp(),
+                routine.irql_rule(),
+                &format!(
+                    "the {} returned at IRQL {irql} and not at {}",
+                    routine.name(),
+                    activation.irql
+                ),
+            );
+        }
+    }
+}

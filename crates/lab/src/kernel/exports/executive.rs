@@ -1,0 +1,108 @@
+//! Processors, time, threads, bug checks, messages; and the kernel's variables.
+
+use super::{Call, Export, export};
+use crate::{
+    guest,
+    kernel::{Machine, clock::PERFORMANCE_FREQUENCY},
+};
+
+pub(super) const EXPORTS: &[Export] = &[
+    export("KeQueryPerformanceCounter", |call| {
+        let frequency = call.pointer(0);
+        if frequency != 0 {
+            guest::write(frequency, PERFORMANCE_FREQUENCY);
+        }
+        large(call.machine.clock.performance_counter())
+    }),
+    export("KeQueryInterruptTime", |call| {
+        large(call.machine.clock.interrupt_time())
+    }),
+    export("KeQueryInterruptTimePrecise", |call| {
+        guest::write(call.pointer(0), call.machine.clock.performance_counter());
+        large(call.machine.clock.interrupt_time())
+    }),
+    export("KeQueryUnbiasedInterruptTime", |call| {
+        large(call.machine.clock.interrupt_time())
+    }),
+    export("KeQuerySystemTimePrecise", |call| {
+        guest::write(call.pointer(0), call.machine.clock.system_time());
+        0
+    }),
+    export("KeQueryTimeIncrement", |_| 156_250),
+    export("KeQueryTickCount", |call| {
+        guest::write(call.pointer(0), call.machine.clock.interrupt_time() / 156_250);
+        0
+    }),
+    export("KeGetCurrentProcessorNumberEx", |call| {
+        let number = call.machine.current().processor.get();
+        let processor_number = call.pointer(0);
+        if processor_number != 0 {
+            // PROCESSOR_NUMBER: group, number, reserved.
+            guest::write(processor_number, 0_u16);
+            guest::write(processor_number + 2, u8::try_from(number).unwrap_or(u8::MAX));
+            guest::write(processor_number + 3, 0_u8);
+        }
+        number
+    }),
+    export("KeGetCurrentProcessorNumber", |call| {
+        call.machine.current().processor.get()
+    }),
+    export("KeQueryActiveProcessorCountEx", processors),
+    export("KeQueryActiveProcessorCount", processors),
+    export("KeQueryMaximumProcessorCountEx", processors),
+    export("KeQueryMaximumProcessorCount", processors),
+    export("KeQueryActiveGroupCount", |_| 1),
+    export("KeGetCurrentThread", current_thread),
+    export("PsGetCurrentThread", current_thread),
+    export("PsGetCurrentProcess", |call| call.machine.kernel_data.opaque_object()),
+    export("PsGetCurrentProcessId", |_| 4),
+    export("PsGetCurrentThreadId", |call| {
+        usize::from(call.machine.current().id) * 4 + 8
+    }),
+    export("KeBugCheckEx", |call| {
+        let arguments = [1, 2, 3, 4].map(|index| call.pointer(index));
+        call.machine.bug_check(call.u32(0), arguments)
+    }),
+    export("KeBugCheck", |call| call.machine.bug_check(call.u32(0), [0; 4])),
+    export("DbgPrint", |call| call.machine.debug_print(call, 0)),
+    export("DbgPrintEx", |call| call.machine.debug_print(call, 2)),
+];
+
+fn large(value: u64) -> usize {
+    // A usize has 64 bits here.
+    value as usize
+}
+
+fn processors(call: &Call) -> usize {
+    call.machine.scheduler.processors()
+}
+
+fn current_thread(call: &Call) -> usize {
+    call.machine.processor_data.thread(call.machine.current())
+}
+
+/// The address of one of the kernel's variables.
+pub(super) fn data(machine: &Machine, name: &str) -> Option<usize> {
+    match name {
+        "KeNumberProcessors" => {
+            let address = machine.kernel_data.number_of_processors();
+            guest::write(address, u8::try_from(machine.scheduler.processors()).unwrap_or(u8::MAX));
+            Some(address)
+        }
+        "KdDebuggerEnabled" => Some(machine.kernel_data.debugger_enabled()),
+        "KdDebuggerNotPresent" => Some(machine.kernel_data.debugger_not_present()),
+        "InitSafeBootMode" => Some(machine.kernel_data.safe_boot_mode()),
+        _ => None,
+    }
+}
+
+impl Machine {
+    /// DbgPrint: the text is counted and, where the run keeps a log, shown. The result is STATUS_SUCCESS.
+    fn debug_print(&self, call: &Call, format: usize) -> usize {
+        let format_address = call.pointer(format);
+        let text = super::rtl::format(format_address, |index| call.pointer(format + 1 + index));
+        self.reporter.count("DbgPrint", 1);
+        self.print(text.trim_end());
+        0
+    }
+}

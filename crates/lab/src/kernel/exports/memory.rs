@@ -1,0 +1,184 @@
+//! Pool and memory descriptor lists.
+
+use super::{Call, Export, export};
+use crate::{
+    guest,
+    kernel::{Machine, layout::mdl, scheduler::DISPATCH_LEVEL},
+    pool::{Contents, Owner},
+    rules,
+};
+
+const POOL_FLAG_UNINITIALIZED: usize = 0x2;
+const MDL_TAG: u32 = u32::from_le_bytes(*b"Mdl ");
+
+const MDL_MAPPED_TO_SYSTEM_VA: u16 = 0x1;
+const MDL_PAGES_LOCKED: u16 = 0x2;
+const MDL_SOURCE_IS_NONPAGED_POOL: u16 = 0x4;
+const MDL_PARTIAL: u16 = 0x10;
+
+pub(super) const EXPORTS: &[Export] = &[
+    export("ExAllocatePool2", |call| {
+        let contents = if call.pointer(0) & POOL_FLAG_UNINITIALIZED == 0 {
+            Contents::Zeroed
+        } else {
+            Contents::Uninitialized
+        };
+        allocate(call, "ExAllocatePool2", call.pointer(1), call.u32(2), contents)
+    }),
+    export("ExAllocatePool3", |call| {
+        let contents = if call.pointer(0) & POOL_FLAG_UNINITIALIZED == 0 {
+            Contents::Zeroed
+        } else {
+            Contents::Uninitialized
+        };
+        allocate(call, "ExAllocatePool3", call.pointer(1), call.u32(2), contents)
+    }),
+    export("ExAllocatePoolWithTag", |call| {
+        allocate(
+            call,
+            "ExAllocatePoolWithTag",
+            call.pointer(1),
+            call.u32(2),
+            Contents::Uninitialized,
+        )
+    }),
+    export("ExAllocatePoolZero", |call| {
+        allocate(
+            call,
+            "ExAllocatePoolZero",
+            call.pointer(1),
+            call.u32(2),
+            Contents::Zeroed,
+        )
+    }),
+    export("ExAllocatePool", |call| {
+        let tag = u32::from_le_bytes(*b"None");
+        allocate(call, "ExAllocatePool", call.pointer(1), tag, Contents::Uninitialized)
+    }),
+    export("ExFreePool", free),
+    export("ExFreePoolWithTag", free),
+    export("ExFreePool2", free),
+    export("IoAllocateMdl", |call| {
+        let machine = call.machine;
+        if machine.fails("IoAllocateMdl") {
+            return 0;
+        }
+        machine.allocate_mdl(call.pointer(0), call.u32(1)).unwrap_or_default()
+    }),
+    export("IoFreeMdl", |call| {
+        call.machine.free_pool(call.pointer(0), call.site());
+        0
+    }),
+    export("MmBuildMdlForNonPagedPool", |call| {
+        call.machine.map_mdl(call.pointer(0), MDL_SOURCE_IS_NONPAGED_POOL);
+        0
+    }),
+    export("MmProbeAndLockPages", |call| {
+        call.machine.map_mdl(call.pointer(0), MDL_PAGES_LOCKED);
+        0
+    }),
+    export("MmUnlockPages", |call| {
+        let flags = mdl::MDL_FLAGS.get(call.pointer(0));
+        mdl::MDL_FLAGS.set(call.pointer(0), flags & !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA));
+        0
+    }),
+    export("MmMapLockedPagesSpecifyCache", |call| {
+        if call.machine.fails("MmMapLockedPagesSpecifyCache") {
+            return 0;
+        }
+        let flags = mdl::MDL_FLAGS.get(call.pointer(0));
+        mdl::MDL_FLAGS.set(call.pointer(0), flags | MDL_MAPPED_TO_SYSTEM_VA);
+        mdl::MAPPED_SYSTEM_VA.get(call.pointer(0))
+    }),
+    export("MmUnmapLockedPages", |call| {
+        let flags = mdl::MDL_FLAGS.get(call.pointer(1));
+        mdl::MDL_FLAGS.set(call.pointer(1), flags & !MDL_MAPPED_TO_SYSTEM_VA);
+        0
+    }),
+    export("IoBuildPartialMdl", |call| {
+        let (source, target) = (call.pointer(0), call.pointer(1));
+        let offset = call.pointer(2).wrapping_sub(start_of(source));
+        let rest = mdl::BYTE_COUNT.get(source).wrapping_sub(offset as u32);
+        let length = if call.u32(3) == 0 { rest } else { call.u32(3) };
+        let mapped = mdl::MAPPED_SYSTEM_VA.get(source).wrapping_add(offset);
+        write_mdl(target, call.pointer(2), length);
+        mdl::MAPPED_SYSTEM_VA.set(target, mapped);
+        mdl::MDL_FLAGS.set(target, MDL_PARTIAL | MDL_MAPPED_TO_SYSTEM_VA);
+        0
+    }),
+    export("MmPrepareMdlForReuse", |_| 0),
+];
+
+fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: Contents) -> usize {
+    let machine = call.machine;
+    if machine.irql() > DISPATCH_LEVEL {
+        machine.violation(
+            &rules::IRQL_RAISED_DOWNWARDS,
+            &format!("{name} at IRQL {}", machine.irql()),
+        );
+    }
+    if machine.fails(name) {
+        return 0;
+    }
+    let block = machine
+        .pool
+        .borrow_mut()
+        .allocate(bytes, tag, Owner::Driver, call.site(), contents);
+    block.unwrap_or_default()
+}
+
+fn free(call: &Call) -> usize {
+    call.machine.free_pool(call.pointer(0), call.site());
+    0
+}
+
+fn start_of(address: usize) -> usize {
+    mdl::START_VA.get(address) + mdl::BYTE_OFFSET.get(address) as usize
+}
+
+fn write_mdl(address: usize, start: usize, bytes: u32) {
+    mdl::START_VA.set(address, start & !4095);
+    mdl::BYTE_OFFSET.set(address, (start & 4095) as u32);
+    mdl::BYTE_COUNT.set(address, bytes);
+}
+
+impl Machine {
+    /// ExFreePool and its like.
+    fn free_pool(&self, address: usize, site: u32) {
+        let freed = self.pool.borrow_mut().free(address, site);
+        if let Err(error) = freed {
+            self.bad_free(address, &error);
+        }
+    }
+
+    /// IoAllocateMdl.
+    pub(crate) fn allocate_mdl(&self, start: usize, bytes: u32) -> Option<usize> {
+        let pages = ((start & 4095) + bytes as usize).div_ceil(4096);
+        let size = mdl::BYTES + 8 * pages;
+        let block = self
+            .pool
+            .borrow_mut()
+            .allocate(size, MDL_TAG, Owner::Kernel, 0, Contents::Zeroed)
+            .ok()?;
+        mdl::SIZE.set(block, u16::try_from(size).unwrap_or(u16::MAX));
+        write_mdl(block, start, bytes);
+        Some(block)
+    }
+
+    /// Makes an MDL describe memory that is always there, and maps it: in this machine every address is.
+    pub(crate) fn map_mdl(&self, address: usize, flag: u16) {
+        let flags = mdl::MDL_FLAGS.get(address);
+        mdl::MDL_FLAGS.set(address, flags | flag | MDL_MAPPED_TO_SYSTEM_VA);
+        mdl::MAPPED_SYSTEM_VA.set(address, start_of(address));
+        let pages = ((start_of(address) & 4095) + mdl::BYTE_COUNT.get(address) as usize).div_ceil(4096);
+        let first = start_of(address) / 4096;
+        for page in 0..pages {
+            guest::write(address + mdl::BYTES + 8 * page, first + page);
+        }
+    }
+
+    /// Locks and maps the MDL of an initiator's buffer.
+    pub(crate) fn lock_mdl(&self, address: usize) {
+        self.map_mdl(address, MDL_PAGES_LOCKED);
+    }
+}

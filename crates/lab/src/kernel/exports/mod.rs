@@ -1,0 +1,163 @@
+//! The functions that the kernel exports to drivers: each by its name, with what serves it.
+//!
+//! A function that is not here is bound to a trap by the loader, so any driver loads, and a run ends only where the
+//! driver calls what is missing.
+
+mod executive;
+mod io;
+mod leaf;
+mod memory;
+mod rtl;
+mod sync;
+
+use std::{collections::HashMap, ffi::c_void, ptr::NonNull, sync::LazyLock};
+
+use super::{Machine, entry::Frame};
+
+/// A call of the driver, in the course of being served.
+pub(crate) struct Call {
+    pub(crate) machine: &'static Machine,
+    pub(crate) frame: Frame,
+}
+
+impl Call {
+    /// An argument of pointer size.
+    pub(super) fn pointer(&self, index: usize) -> usize {
+        self.frame.argument(index)
+    }
+
+    /// An argument of 32 bits.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the upper half of the register is not defined"
+    )]
+    pub(super) fn u32(&self, index: usize) -> u32 {
+        self.frame.argument(index) as u32
+    }
+
+    /// An argument of 8 bits.
+    #[expect(clippy::cast_possible_truncation, reason = "the rest of the register is not defined")]
+    pub(super) fn u8(&self, index: usize) -> u8 {
+        self.frame.argument(index) as u8
+    }
+
+    /// A BOOLEAN.
+    pub(super) fn boolean(&self, index: usize) -> bool {
+        self.u8(index) != 0
+    }
+
+    /// A LARGE_INTEGER that is passed by value.
+    pub(super) fn i64(&self, index: usize) -> i64 {
+        self.frame.argument(index).cast_signed() as i64
+    }
+
+    /// Where in the driver's image the call returns to, which names the call site.
+    pub(super) fn site(&self) -> u32 {
+        self.machine.site(self.frame)
+    }
+}
+
+impl Machine {
+    /// Where in the driver's image a call returns to.
+    pub(crate) fn site(&self, frame: Frame) -> u32 {
+        let driver = self.driver.borrow();
+        driver
+            .as_ref()
+            .and_then(|driver| driver.image.relative(frame.return_address()))
+            .unwrap_or_default()
+    }
+}
+
+/// What serves a function: its result is what the driver finds in RAX.
+pub(crate) type Serve = fn(&Call) -> usize;
+
+/// A function of the kernel.
+pub(crate) struct Export {
+    pub(crate) name: &'static str,
+    pub(crate) serve: Serve,
+    /// How long it takes, in virtual time.
+    pub(crate) time_ns: u64,
+}
+
+const fn export(name: &'static str, serve: Serve) -> Export {
+    Export {
+        name,
+        serve,
+        time_ns: 100,
+    }
+}
+
+/// The name of the routine that stands for a major function that a driver does not have.
+pub(crate) const INVALID_DEVICE_REQUEST: &str = "IopInvalidDeviceRequest";
+/// The name of the routine that IoSetCompletionRoutineEx writes into a stack location.
+pub(crate) const UNLOAD_SAFE_COMPLETION: &str = "IopUnloadSafeCompletion";
+
+/// The name of the routine that IoForwardIrpSynchronously writes into a stack location.
+pub(crate) const FORWARD_COMPLETION: &str = "IopForwardCompletion";
+
+/// What stands in places that a driver may see and does not call.
+const INTERNAL: [Export; 3] = [
+    export(INVALID_DEVICE_REQUEST, |call| {
+        call.machine
+            .cannot("the driver called IopInvalidDeviceRequest by itself, which the lab does not simulate")
+    }),
+    export(UNLOAD_SAFE_COMPLETION, |call| {
+        call.machine
+            .cannot("the driver called the I/O manager's completion routine by itself")
+    }),
+    export(FORWARD_COMPLETION, |call| {
+        call.machine
+            .cannot("the driver called the I/O manager's completion routine by itself")
+    }),
+];
+
+struct Table {
+    exports: Vec<&'static Export>,
+    numbers: HashMap<&'static str, usize>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let parts: [&'static [Export]; 6] = [
+        &INTERNAL,
+        io::EXPORTS,
+        sync::EXPORTS,
+        executive::EXPORTS,
+        memory::EXPORTS,
+        rtl::EXPORTS,
+    ];
+    let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
+    let numbers = exports
+        .iter()
+        .enumerate()
+        .map(|(number, export)| (export.name, number))
+        .collect();
+    Table { exports, numbers }
+});
+
+/// How many functions there are.
+pub(super) fn count() -> usize {
+    TABLE.exports.len()
+}
+
+/// The function with this number, which the gate gave it.
+pub(super) fn export_of(number: u32) -> &'static Export {
+    TABLE.exports[number as usize]
+}
+
+/// The function with this number, if there is one.
+pub(super) fn try_export(number: u32) -> Option<&'static Export> {
+    TABLE.exports.get(number as usize).copied()
+}
+
+/// The address that the driver's import of `name` is bound to.
+pub(super) fn address(machine: &Machine, name: &str) -> Option<NonNull<c_void>> {
+    if let Some(leaf) = leaf::address(name) {
+        return Some(leaf);
+    }
+    if let Some(data) = executive::data(machine, name) {
+        return NonNull::new(std::ptr::with_exposed_provenance_mut(data));
+    }
+    TABLE.numbers.get(name).map(|&number| machine.gate.address(number))
+}
+
+pub(super) use leaf::is_leaf;

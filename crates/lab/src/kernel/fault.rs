@@ -1,0 +1,342 @@
+//! What the processor traps on while a driver runs: bad addresses, bad instructions, a stack that is used up, a loop
+//! that never ends.
+//!
+//! The handler itself does next to nothing. A fault of the driver's is noted, and the thread goes on in the lab, on the
+//! lab's stack, where it is reported like any other offence. Some instructions that code of kernel drivers has inlined
+//! cannot run in user mode; reading and writing CR8, the IRQL, is done in their place.
+
+use std::{
+    cell::Cell,
+    ffi::{c_int, c_void},
+};
+
+use super::{Machine, entry, exports, scheduler::DISPATCH_LEVEL};
+use crate::{
+    image::UnknownCall,
+    pool::Classified,
+    rules::{self, Rule},
+    unwind::Point,
+};
+
+/// A fault in the driver.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    signal: c_int,
+    address: usize,
+    rip: usize,
+    rsp: usize,
+    rbp: usize,
+    /// The bits of a page fault's error code.
+    error: u64,
+}
+
+const ERROR_WRITE: u64 = 0x2;
+const ERROR_FETCH: u64 = 0x10;
+
+/// SI_KERNEL: a fault without an address, as a general protection fault is.
+const SI_KERNEL: c_int = 0x80;
+
+/// What the process exits with where the lab itself fails, or where a driver has overwritten it.
+pub(crate) const EXIT_LAB_DAMAGED: c_int = 70;
+
+thread_local! {
+    static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
+}
+
+/// The size of the stack that handlers run on.
+const ALTERNATE_STACK_BYTES: usize = 128 * 1024;
+
+/// Takes over the faults of this process.
+pub(super) fn install(machine: &Machine) {
+    let stack = Box::leak(vec![0_u8; ALTERNATE_STACK_BYTES].into_boxed_slice());
+    let alternate = libc::stack_t {
+        ss_sp: stack.as_mut_ptr().cast(),
+        ss_flags: 0,
+        ss_size: stack.len(),
+    };
+    // SAFETY: the memory is leaked, so it lives as long as the process, and nobody else uses it.
+    let mut failed = unsafe { libc::sigaltstack(&raw const alternate, std::ptr::null_mut()) } != 0;
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+        // SAFETY: all zeros is an empty mask, no flags and the default action.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_signal;
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        // SAFETY: the handler has the signature that SA_SIGINFO asks for and runs on the stack that was just set.
+        failed |= unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0;
+    }
+    // GS is what code that was inlined into drivers finds the processor's data with. Nothing of the C library or of Rust
+    // uses it on x86-64 Linux.
+    const ARCH_SET_GS: c_int = 0x1001;
+    // SAFETY: it only sets the base of GS.
+    failed |= unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, machine.processor_data.address()) } != 0;
+    if failed {
+        machine.cannot("the system does not let the lab handle faults");
+    }
+}
+
+/// The handler of every signal that is a fault.
+extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes the signal's information.
+    let code = unsafe { (*info).si_code };
+    // SAFETY: as above.
+    let info = unsafe { &*info };
+    // SAFETY: every signal that comes here but SIGPROF is a fault and has an address; for that one nobody looks at it.
+    let address = unsafe { info.si_addr() }.addr();
+    // SAFETY: with SA_SIGINFO the third argument is the interrupted context, which is ours until we return.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    let registers = &mut context.uc_mcontext.gregs;
+    let get = |register: c_int| registers[register as usize].cast_unsigned() as usize;
+    let fault = Fault {
+        signal,
+        address: if code == SI_KERNEL { usize::MAX } else { address },
+        rip: get(libc::REG_RIP),
+        rsp: get(libc::REG_RSP),
+        rbp: get(libc::REG_RBP),
+        error: get(libc::REG_ERR) as u64,
+    };
+    let machine = super::machine();
+    let Some(running) = machine.scheduler.running() else {
+        exit_damaged();
+    };
+    let stack = running.kernel_stack();
+    // A stack that is used up faults just below it.
+    let near_stack = (stack.start.saturating_sub(64 * 1024)..stack.end).contains(&fault.rsp);
+    let in_driver = machine.in_image(fault.rip) || exports::is_leaf(fault.rip) || near_stack;
+    if in_driver {
+        if signal == libc::SIGSEGV && machine.emulate(&fault, registers) {
+            return;
+        }
+    } else if !crate::guest::contains(fault.address, 1) || FAULT.get().is_some() {
+        exit_damaged();
+    }
+    // The driver's fault, or an address that it passed to the lab, which found it inaccessible. Either way the thread
+    // goes on in the lab; what it was doing is never come back to.
+    let lab_stack = if in_driver {
+        entry::lab_stack_pointer()
+    } else {
+        (fault.rsp - 1024) & !15
+    };
+    FAULT.set(Some(fault));
+    let report: extern "C" fn() -> ! = report_fault;
+    registers[libc::REG_RIP as usize] = (report as usize).cast_signed() as i64;
+    // As after a call: the return address makes the stack pointer odd.
+    registers[libc::REG_RSP as usize] = (lab_stack - 8).cast_signed() as i64;
+    registers[libc::REG_EFL as usize] &= !0x400;
+}
+
+/// Nothing of the lab can be relied on any more.
+fn exit_damaged() -> ! {
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(EXIT_LAB_DAMAGED) }
+}
+
+/// Where the thread goes on after a fault.
+extern "C" fn report_fault() -> ! {
+    match FAULT.get() {
+        Some(fault) => super::machine().report_fault(&fault),
+        None => exit_damaged(),
+    }
+}
+
+/// What the watchdog calls: the driver computes and never calls the kernel.
+pub(crate) extern "C" fn on_stuck(info: *mut libc::siginfo_t, context: *mut c_void) {
+    on_signal(libc::SIGPROF, info, context);
+}
+
+/// What the loader's traps call, on the driver's stack.
+pub(super) fn on_unknown_call(call: UnknownCall<'_>) -> ! {
+    UNKNOWN.set(Some((call.import.to_owned(), call.point)));
+    entry::leave_driver(report_unknown)
+}
+
+thread_local! {
+    static UNKNOWN: Cell<Option<(String, Point)>> = const { Cell::new(None) };
+}
+
+extern "C" fn report_unknown() -> ! {
+    let machine = super::machine();
+    let Some((import, point)) = UNKNOWN.take() else {
+        exit_damaged();
+    };
+    machine.cannot_at(
+        &format!("the driver called {import}, which the lab does not have"),
+        point,
+    )
+}
+
+impl Machine {
+    fn in_image(&self, address: usize) -> bool {
+        let driver = self.driver.try_borrow();
+        driver.is_ok_and(|driver| {
+            driver
+                .as_ref()
+                .is_some_and(|driver| driver.image.relative(address).is_some())
+        })
+    }
+
+    /// Does what an instruction would do that user mode may not execute. False where it is none of those.
+    fn emulate(&self, fault: &Fault, registers: &mut [i64]) -> bool {
+        if fault.address != usize::MAX || !crate::guest::contains(fault.rip, 4) {
+            return false;
+        }
+        // 44 0F 20 /r is MOV r64, CR8 and 44 0F 22 /r is MOV CR8, r64; bit 0 of the prefix extends the register.
+        let code = [0, 1, 2, 3].map(|offset| crate::guest::read::<u8>(fault.rip + offset));
+        if code[0] & 0xFE != 0x44 || code[1] != 0x0F || code[3] & 0xF8 != 0xC0 {
+            return false;
+        }
+        let number = code[3] & 7 | (code[0] & 1) << 3;
+        let register = GENERAL_REGISTERS[usize::from(number)] as usize;
+        let Some(context) = self.scheduler.running() else {
+            return false;
+        };
+        match code[2] {
+            0x20 => registers[register] = i64::from(context.irql.get()),
+            // What KfRaiseIrql and KeLowerIrql would check is left to the routine's return.
+            0x22 => context.irql.set(registers[register] as u8 & 15),
+            _ => return false,
+        }
+        registers[libc::REG_RIP as usize] += 4;
+        true
+    }
+
+    fn report_fault(&self, fault: &Fault) -> ! {
+        let point = if exports::is_leaf(fault.rip) && crate::guest::contains(fault.rsp, 8) {
+            let caller = crate::guest::read::<usize>(fault.rsp);
+            Point::after_call(caller, fault.rsp + 8, fault.rbp)
+        } else if self.in_image(fault.rip) || fault.error & ERROR_FETCH != 0 {
+            Point::at_instruction(fault.rip, fault.rsp, fault.rbp)
+        } else {
+            match self.scheduler.running().and_then(|context| context.frame.get()) {
+                Some(frame) => super::report::point_of(frame),
+                None => Point::at_instruction(fault.rip, fault.rsp, fault.rbp),
+            }
+        };
+        let (rule, message) = self.judge(fault);
+        let irp = self.scheduler.running().and_then(|context| {
+            let activations = context.activations.try_borrow().ok()?;
+            activations
+                .iter()
+                .rev()
+                .find_map(|activation| activation.routine.irp().cloned())
+        });
+        if fault.signal == libc::SIGILL || fault.address == usize::MAX && fault.signal == libc::SIGSEGV {
+            let bytes: Vec<String> = (0..8)
+                .filter(|&offset| crate::guest::contains(fault.rip + offset, 1))
+                .map(|offset| format!("{:02x}", crate::guest::read::<u8>(fault.rip + offset)))
+                .collect();
+            self.violation_at(
+                irp.as_ref(),
+                rule.id,
+                &format!("{message}; the code there: {}", bytes.join(" ")),
+                Some(point),
+            );
+        }
+        self.violation_at(irp.as_ref(), rule.id, &message, Some(point))
+    }
+
+    /// Which rule a fault breaks, and how to say it.
+    fn judge(&self, fault: &Fault) -> (&'static Rule, String) {
+        match fault.signal {
+            libc::SIGPROF => {
+                return (
+                    &rules::STUCK,
+                    "the driver computes without end and never calls the kernel".to_owned(),
+                );
+            }
+            libc::SIGTRAP => return (&rules::DRIVER_FAULT, "the driver executed a breakpoint".to_owned()),
+            libc::SIGILL => {
+                return (
+                    &rules::DRIVER_FAULT,
+                    "the driver executed no valid instruction".to_owned(),
+                );
+            }
+            libc::SIGFPE => return (&rules::DRIVER_FAULT, "the driver divided by zero".to_owned()),
+            _ if fault.address == usize::MAX => {
+                return (
+                    &rules::DRIVER_FAULT,
+                    "the driver executed a privileged instruction that the lab does not simulate, or used an \
+                     address that no x86-64 processor has"
+                        .to_owned(),
+                );
+            }
+            _ => {}
+        }
+        let address = fault.address;
+        let stack = self.scheduler.running().map(super::scheduler::Context::kernel_stack);
+        if let Some(stack) = stack
+            && (stack.start.saturating_sub(4096)..stack.start).contains(&address)
+        {
+            return (
+                &rules::KERNEL_STACK_OVERRUN,
+                format!("the kernel stack of {} bytes was used up", crate::stack::STACK_BYTES),
+            );
+        }
+        let how = if fault.error & ERROR_FETCH != 0 {
+            "executed code at"
+        } else if fault.error & ERROR_WRITE != 0 {
+            "wrote to"
+        } else {
+            "read from"
+        };
+        if let Ok(pool) = self.pool.try_borrow() {
+            let found = match pool.classify(address) {
+                Classified::Freed { block, offset } => Some((
+                    &rules::FREED_POOL_ACCESSED,
+                    format!("{how} freed pool: {block}, offset {offset}"),
+                )),
+                Classified::BeyondEnd { block, by } => Some((
+                    &rules::POOL_OVERRUN,
+                    format!("{how} pool {by} bytes behind the end of {block}"),
+                )),
+                Classified::BeforeStart { block, by } => Some((
+                    &rules::POOL_OVERRUN,
+                    format!("{how} pool {by} bytes before the start of {block}"),
+                )),
+                _ => None,
+            };
+            if let Some((rule, message)) = found {
+                return (rule, format!("the driver {message}"));
+            }
+        }
+        let import = self.driver.try_borrow().ok().and_then(|driver| {
+            let import = driver.as_ref()?.image.inaccessible_import_at(address)?;
+            Some(format!(
+                ", the kernel's variable {}, which the lab does not have",
+                import.name
+            ))
+        });
+        let what = match import {
+            Some(import) => import,
+            None if self.in_image(address) => ", which is its own image, whose protection forbids it".to_owned(),
+            None if self.gate.range().contains(&address) => ", which is the kernel's code".to_owned(),
+            None => ", where there is nothing of its".to_owned(),
+        };
+        let rule = if self.irql() >= DISPATCH_LEVEL {
+            &rules::DRIVER_FAULT_AT_DISPATCH
+        } else {
+            &rules::DRIVER_FAULT
+        };
+        (rule, format!("the driver {how} {address:#x}{what}"))
+    }
+}
+
+/// The general registers in the order of their numbers.
+const GENERAL_REGISTERS: [c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];

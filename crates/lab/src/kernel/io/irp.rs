@@ -1,0 +1,307 @@
+//! What the lab knows of each IRP, beside what stands in it.
+//!
+//! An IRP's *visits* are the devices that it was sent to, in order: each IofCallDriver begins one. A visit ends when the
+//! IRP has been completed past its stack location. Two visits share a stack location where the upper driver skipped
+//! its own.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
+    rc::Rc,
+};
+
+use crate::kernel::{
+    Machine,
+    layout::{IO_TYPE_IRP, io_stack_location, irp},
+    status::{NtStatus, STATUS_NOT_SUPPORTED},
+    trace::{Event, What},
+};
+
+/// The most events that are kept of one IRP: the first half of them and the latest.
+const HISTORY_EVENTS: usize = 64;
+
+/// How many freed IRPs are remembered, so that what a driver still does with one can be told.
+const FREED_REMEMBERED: usize = 4096;
+
+/// `SL_PENDING_RETURNED`.
+pub(crate) const SL_PENDING_RETURNED: u8 = 0x01;
+/// `SL_INVOKE_ON_CANCEL`.
+pub(crate) const SL_INVOKE_ON_CANCEL: u8 = 0x20;
+/// `SL_INVOKE_ON_SUCCESS`.
+pub(crate) const SL_INVOKE_ON_SUCCESS: u8 = 0x40;
+/// `SL_INVOKE_ON_ERROR`.
+pub(crate) const SL_INVOKE_ON_ERROR: u8 = 0x80;
+
+/// Who may do something with an IRP now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Who allocated it: it has not been sent, or has come back.
+    Sender,
+    /// The driver of this visit.
+    Visit(usize),
+    /// The I/O manager, which is completing it.
+    Completion,
+    /// Nobody: it has been completed for good.
+    Done,
+}
+
+/// Who allocated an IRP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An initiator of the lab.
+    Initiator,
+    /// The driver, with IoAllocateIrp.
+    Driver,
+}
+
+/// A registration with IoSetCompletionRoutineEx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Registration {
+    /// The address of what the I/O manager allocated for it.
+    pub(crate) wrapper: usize,
+    /// The stack location that it was written to.
+    pub(crate) location: u8,
+}
+
+/// An IRP at one device.
+pub(crate) struct Visit {
+    pub(crate) device_serial: u32,
+    /// The number of its stack location; the lowest device's is 1.
+    pub(crate) location: u8,
+    pub(crate) major: u8,
+    /// Whether its driver is one of the lab's.
+    pub(crate) native: bool,
+    /// Marked pending by its driver.
+    pub(crate) marked: bool,
+    /// Sent on, and with which result where that call has returned.
+    pub(crate) sent: bool,
+    pub(crate) lower_returned: Option<NtStatus>,
+    /// Sent on in the stack location that it had.
+    pub(crate) skipped: bool,
+    /// Completed by its driver, with this status.
+    pub(crate) completed: Option<NtStatus>,
+    /// Taken back by a completion routine that returned STATUS_MORE_PROCESSING_REQUIRED.
+    pub(crate) kept: bool,
+    /// A registration with Ex that has not been sent.
+    pub(crate) registered: Option<Registration>,
+    /// A registration with Ex was refused, and nothing has been done about it.
+    pub(crate) refused: bool,
+    /// Its dispatch routine has returned.
+    pub(crate) returned: Option<NtStatus>,
+    /// The IRP has been completed past it.
+    pub(crate) left: bool,
+    /// The status that the IRP came back with from below, for its completion routine.
+    pub(crate) status_from_below: Option<NtStatus>,
+}
+
+/// What is called when an IRP of an initiator has been completed for good.
+pub(crate) type Done = Box<dyn FnOnce(&'static Machine, &Rc<IrpRecord>)>;
+
+/// An IRP.
+pub(crate) struct IrpRecord {
+    pub(crate) serial: u64,
+    pub(crate) address: usize,
+    pub(crate) stack_count: u8,
+    pub(crate) origin: Origin,
+    pub(crate) owner: Cell<Owner>,
+    pub(crate) freed: Cell<bool>,
+    pub(crate) visits: RefCell<Vec<Visit>>,
+    pub(crate) final_status: Cell<NtStatus>,
+    pub(crate) final_information: Cell<usize>,
+    /// PendingReturned, when it was completed for good.
+    pub(crate) final_pending: Cell<bool>,
+    /// What its sender's IoCallDriver returned, once it has.
+    pub(crate) sent_returned: Cell<Option<NtStatus>>,
+    pub(crate) done: RefCell<Option<Done>>,
+    history: RefCell<Vec<Event>>,
+}
+
+impl IrpRecord {
+    /// The name of the major function that a visit was for.
+    pub(crate) fn major_name(&self, visit: usize) -> String {
+        let visits = self.visits.borrow();
+        visits
+            .get(visit)
+            .map_or_else(String::new, |visit| major_name(visit.major))
+    }
+
+    /// Works on a visit.
+    pub(crate) fn visit<R>(&self, index: usize, work: impl FnOnce(&mut Visit) -> R) -> R {
+        work(&mut self.visits.borrow_mut()[index])
+    }
+
+    /// What happened to it, one line an event.
+    pub(crate) fn history(&self) -> Vec<String> {
+        self.history.borrow().iter().map(ToString::to_string).collect()
+    }
+
+    fn remember(&self, event: Event) {
+        let mut history = self.history.borrow_mut();
+        if history.len() == HISTORY_EVENTS {
+            history.remove(HISTORY_EVENTS / 2);
+        }
+        history.push(event);
+    }
+
+    /// The address of the stack location with this number.
+    pub(crate) fn stack_location(&self, number: u8) -> usize {
+        self.address + irp::BYTES + (usize::from(number).wrapping_sub(1)).wrapping_mul(io_stack_location::BYTES)
+    }
+}
+
+/// The name of a major function.
+pub(crate) fn major_name(major: u8) -> String {
+    const NAMES: [&str; 28] = [
+        "CREATE",
+        "CREATE_NAMED_PIPE",
+        "CLOSE",
+        "READ",
+        "WRITE",
+        "QUERY_INFORMATION",
+        "SET_INFORMATION",
+        "QUERY_EA",
+        "SET_EA",
+        "FLUSH_BUFFERS",
+        "QUERY_VOLUME_INFORMATION",
+        "SET_VOLUME_INFORMATION",
+        "DIRECTORY_CONTROL",
+        "FILE_SYSTEM_CONTROL",
+        "DEVICE_CONTROL",
+        "INTERNAL_DEVICE_CONTROL",
+        "SHUTDOWN",
+        "LOCK_CONTROL",
+        "CLEANUP",
+        "CREATE_MAILSLOT",
+        "QUERY_SECURITY",
+        "SET_SECURITY",
+        "POWER",
+        "SYSTEM_CONTROL",
+        "DEVICE_CHANGE",
+        "QUERY_QUOTA",
+        "SET_QUOTA",
+        "PNP",
+    ];
+    NAMES
+        .get(usize::from(major))
+        .map_or_else(|| format!("major {major:#04x}"), |name| format!("IRP_MJ_{name}"))
+}
+
+/// Addresses are their own hash but for the bits that they all share.
+#[derive(Default)]
+pub(crate) struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+}
+
+/// A map from addresses. It is never iterated, since its order is nobody's business.
+pub(crate) type AddressMap<T> = HashMap<usize, T, BuildHasherDefault<AddressHasher>>;
+
+/// Every IRP of the machine, and those that were freed as long as their address has not been used again.
+#[derive(Default)]
+pub(crate) struct Irps {
+    records: RefCell<AddressMap<Rc<IrpRecord>>>,
+    serial: Cell<u64>,
+    freed: RefCell<VecDeque<usize>>,
+}
+
+impl Irps {
+    /// The IRP at `address`, freed or not.
+    pub(crate) fn get(&self, address: usize) -> Option<Rc<IrpRecord>> {
+        self.records.borrow().get(&address).cloned()
+    }
+
+    /// Notes that an IRP has been freed, and forgets those that were freed long ago.
+    pub(crate) fn note_freed(&self, record: &IrpRecord) {
+        record.freed.set(true);
+        let mut freed = self.freed.borrow_mut();
+        freed.push_back(record.address);
+        if freed.len() > FREED_REMEMBERED {
+            let oldest = freed.pop_front();
+            let mut records = self.records.borrow_mut();
+            if let Some(address) = oldest
+                && records.get(&address).is_some_and(|record| record.freed.get())
+            {
+                records.remove(&address);
+            }
+        }
+    }
+
+    /// How many IRPs there have been.
+    pub(crate) fn count(&self) -> u64 {
+        self.serial.get()
+    }
+}
+
+impl Machine {
+    /// The bytes that an IRP with this many stack locations takes.
+    pub(crate) fn irp_bytes(stack_count: u8) -> usize {
+        irp::BYTES + usize::from(stack_count) * io_stack_location::BYTES
+    }
+
+    /// Makes an IRP of the pool block at `address`.
+    pub(crate) fn register_irp(&self, address: usize, stack_count: u8, origin: Origin) -> Rc<IrpRecord> {
+        let serial = self.irps.serial.get() + 1;
+        self.irps.serial.set(serial);
+        initialise(address, stack_count);
+        let record = Rc::new(IrpRecord {
+            serial,
+            address,
+            stack_count,
+            origin,
+            owner: Cell::new(Owner::Sender),
+            freed: Cell::new(false),
+            visits: RefCell::default(),
+            final_status: Cell::new(0),
+            final_information: Cell::new(0),
+            final_pending: Cell::new(false),
+            sent_returned: Cell::new(None),
+            done: RefCell::default(),
+            history: RefCell::default(),
+        });
+        self.irps.records.borrow_mut().insert(address, Rc::clone(&record));
+        self.event(
+            &record,
+            What::Allocated {
+                stack_locations: stack_count,
+            },
+        );
+        record
+    }
+
+    /// Notes that something happened to an IRP.
+    pub(crate) fn event(&self, record: &IrpRecord, what: What) {
+        let event = self.trace(record.serial, what);
+        record.remember(event);
+    }
+}
+
+/// Writes an IRP as IoAllocateIrp leaves it.
+pub(crate) fn initialise(address: usize, stack_count: u8) {
+    let bytes = Machine::irp_bytes(stack_count);
+    crate::guest::zero(address, bytes);
+    irp::TYPE.set(address, IO_TYPE_IRP);
+    irp::SIZE.set(address, u16::try_from(bytes).unwrap_or(u16::MAX));
+    irp::STACK_COUNT.set(address, stack_count);
+    irp::CURRENT_LOCATION.set(address, stack_count.wrapping_add(1));
+    irp::CURRENT_STACK_LOCATION.set(address, address + bytes);
+    let list = irp::THREAD_LIST_ENTRY.address(address);
+    crate::guest::write(list, list);
+    crate::guest::write(list + 8, list);
+}
+
+/// The status that PnP, power and WMI requests begin with.
+pub(crate) const INITIAL_STATUS: NtStatus = STATUS_NOT_SUPPORTED;

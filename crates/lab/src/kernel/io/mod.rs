@@ -1,0 +1,11 @@
+//! The I/O manager.
+
+pub(crate) mod allocate;
+pub(crate) mod call;
+pub(crate) mod cancel;
+pub(crate) mod complete;
+pub(crate) mod completion_ex;
+pub(crate) mod device;
+mod forward;
+pub(crate) mod irp;
+pub(crate) mod remove_lock;

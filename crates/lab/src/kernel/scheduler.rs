@@ -1,0 +1,431 @@
+//! Who runs: the simulated processors, their threads and DPCs, and the seeded choice between them.
+//!
+//! There is one thread of the system and no parallelism: at each call into the kernel the running context may be set
+//! aside for one of another processor, or of its own where its IRQL allows that. A context is a coroutine with a stack
+//! for the lab's code and a kernel stack for the driver's.
+//!
+//! On a processor there is at most one thread and, above it, at most one DPC. A thread below DISPATCH_LEVEL may be
+//! taken off its processor for another; a context at DISPATCH_LEVEL or above stays until it lowers its IRQL. DPCs run
+//! as soon as the processor's IRQL allows it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+};
+
+use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
+
+use super::{
+    Machine,
+    activation::Activation,
+    entry::{Frame, Saved},
+    random::Random,
+    trace::What,
+};
+use crate::stack::Stack;
+
+/// PASSIVE_LEVEL.
+pub(crate) const PASSIVE_LEVEL: u8 = 0;
+/// DISPATCH_LEVEL.
+pub(crate) const DISPATCH_LEVEL: u8 = 2;
+/// HIGH_LEVEL.
+pub(crate) const HIGH_LEVEL: u8 = 15;
+
+/// The lab's side of a context: room for as many nested calls as fit on a kernel stack.
+const LAB_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// In how many of 1000 calls into the kernel another context may run.
+const SWITCH_PER_MILLE: u32 = 200;
+
+/// In how many of 1000 choices a thread is taken off its processor for another that is ready.
+const PREEMPT_PER_MILLE: u32 = 300;
+
+/// What a context is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It could run.
+    Ready,
+    /// It has its processor and waits for the spin lock at this address.
+    Spinning(usize),
+    /// It waits for something, and has no processor.
+    Blocked,
+    /// It is over.
+    Finished,
+}
+
+/// A thread, or the one that runs the DPCs of a processor.
+pub(crate) struct Context {
+    pub(crate) id: u16,
+    pub(crate) name: String,
+    pub(crate) irql: Cell<u8>,
+    pub(crate) processor: Cell<usize>,
+    pub(crate) state: Cell<State>,
+    /// The spin locks that it holds, in the order of their acquisition.
+    pub(crate) spin_locks: RefCell<Vec<usize>>,
+    /// The routines of drivers that it is in, the innermost last.
+    pub(crate) activations: RefCell<Vec<Activation>>,
+    /// The driver's frame of the call into the kernel that it is in.
+    pub(crate) frame: Cell<Option<Frame>>,
+    /// The number of the kernel function that it is in.
+    pub(crate) function: Cell<u32>,
+    stack: RefCell<Stack>,
+    saved: Cell<Saved>,
+    yielder: Cell<*const Yielder<(), ()>>,
+    coroutine: RefCell<Option<Coroutine<(), (), ()>>>,
+    is_dpc: bool,
+}
+
+impl Context {
+    /// The addresses of its kernel stack.
+    pub(crate) fn kernel_stack(&self) -> std::ops::Range<usize> {
+        self.stack.borrow().range()
+    }
+}
+
+/// What a DPC does.
+pub(crate) enum Dpc {
+    /// Calls the driver's routine of the KDPC at this address.
+    Driver { object: usize, arguments: [usize; 2] },
+    /// A device of the lab.
+    Native(Box<dyn FnOnce(&'static Machine)>),
+}
+
+struct Processor {
+    thread: Cell<Option<&'static Context>>,
+    dpc_runner: Cell<Option<&'static Context>>,
+    dpc_active: Cell<bool>,
+    dpcs: RefCell<VecDeque<Dpc>>,
+}
+
+/// The processors and everything that runs on them.
+pub(crate) struct Scheduler {
+    processors: Vec<Processor>,
+    contexts: RefCell<Vec<&'static Context>>,
+    ready: RefCell<VecDeque<&'static Context>>,
+    current: Cell<Option<&'static Context>>,
+    random: Random,
+    switches: Cell<u64>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(processors: usize, seed: u64) -> Self {
+        let processors = (0..processors)
+            .map(|_| Processor {
+                thread: Cell::new(None),
+                dpc_runner: Cell::new(None),
+                dpc_active: Cell::new(false),
+                dpcs: RefCell::default(),
+            })
+            .collect();
+        Self {
+            processors,
+            contexts: RefCell::default(),
+            ready: RefCell::default(),
+            current: Cell::new(None),
+            random: Random::new(seed, "scheduler"),
+            switches: Cell::new(0),
+        }
+    }
+
+    /// How many processors there are.
+    pub(crate) fn processors(&self) -> usize {
+        self.processors.len()
+    }
+
+    /// The context that runs, if one does.
+    pub(crate) fn running(&self) -> Option<&'static Context> {
+        self.current.get()
+    }
+
+    /// How often one context was set aside for another.
+    pub(crate) fn switches(&self) -> u64 {
+        self.switches.get()
+    }
+
+    fn pending_dpcs(&self, processor: usize) -> bool {
+        !self.processors[processor].dpcs.borrow().is_empty()
+    }
+}
+
+impl Machine {
+    /// The context that runs.
+    pub(crate) fn current(&self) -> &'static Context {
+        self.scheduler
+            .running()
+            .expect("drivers and what they call run in a context")
+    }
+
+    /// The IRQL of the processor that runs.
+    pub(crate) fn irql(&self) -> u8 {
+        self.scheduler
+            .running()
+            .map_or(PASSIVE_LEVEL, |context| context.irql.get())
+    }
+
+    /// Makes a thread, which will run `work`.
+    pub(crate) fn spawn(&'static self, name: &str, work: impl FnOnce(&'static Self) + 'static) -> &'static Context {
+        let context = self.context(name, false, work);
+        self.scheduler.ready.borrow_mut().push_back(context);
+        context
+    }
+
+    /// As [`Self::spawn`], for work that borrows.
+    ///
+    /// # Safety
+    ///
+    /// The thread is over before what it borrows is, or never resumed again.
+    pub(crate) unsafe fn spawn_scoped<'work>(
+        &'static self,
+        name: &str,
+        work: impl FnOnce(&'static Self) + 'work,
+    ) -> &'static Context {
+        let work: Box<dyn FnOnce(&'static Self) + 'work> = Box::new(work);
+        // SAFETY: only the lifetime changes, and the caller promises that it is kept.
+        let work: Box<dyn FnOnce(&'static Self)> = unsafe { std::mem::transmute(work) };
+        self.spawn(name, work)
+    }
+
+    fn context(
+        &'static self,
+        name: &str,
+        is_dpc: bool,
+        work: impl FnOnce(&'static Self) + 'static,
+    ) -> &'static Context {
+        let stack = Stack::new().unwrap_or_else(|error| self.cannot(&format!("cannot map a kernel stack: {error}")));
+        let lab_stack = DefaultStack::new(LAB_STACK_BYTES)
+            .unwrap_or_else(|error| self.cannot(&format!("cannot map a stack for the lab: {error}")));
+        // SAFETY: the stack belongs to the context, which is never dropped, and only the driver uses it.
+        unsafe { crate::guest::register(stack.range()) };
+        let mut contexts = self.scheduler.contexts.borrow_mut();
+        let id = u16::try_from(contexts.len()).unwrap_or(u16::MAX);
+        let top = stack.range().end;
+        let coroutine = Coroutine::with_stack(lab_stack, move |yielder: &Yielder<(), ()>, ()| {
+            let context = self.current();
+            context.yielder.set(yielder);
+            work(self);
+            context.state.set(State::Finished);
+        });
+        // Contexts live as long as the process, which ends without dropping what a driver may still have a stack in.
+        let context: &'static Context = Box::leak(Box::new(Context {
+            id,
+            name: name.to_owned(),
+            irql: Cell::new(if is_dpc { DISPATCH_LEVEL } else { PASSIVE_LEVEL }),
+            processor: Cell::new(0),
+            state: Cell::new(State::Ready),
+            spin_locks: RefCell::default(),
+            activations: RefCell::default(),
+            frame: Cell::new(None),
+            function: Cell::new(u32::MAX),
+            stack: RefCell::new(stack),
+            saved: Cell::new(Saved::fresh(top)),
+            yielder: Cell::new(std::ptr::null()),
+            coroutine: RefCell::new(Some(coroutine)),
+            is_dpc,
+        }));
+        contexts.push(context);
+        context
+    }
+
+    /// Runs the machine until `main` is over.
+    pub(crate) fn run_until_finished(&'static self, main: &'static Context) {
+        for processor in 0..self.scheduler.processors() {
+            let runner = self.context(&format!("DPCs of processor {processor}"), true, move |machine| {
+                machine.run_dpcs(processor);
+            });
+            runner.processor.set(processor);
+            self.scheduler.processors[processor].dpc_runner.set(Some(runner));
+        }
+        while main.state.get() != State::Finished {
+            while let Some(due) = self.clock.take_due() {
+                due(self);
+            }
+            match self.choose() {
+                Some(context) => self.resume(context),
+                None if self.clock.skip_to_next() => {}
+                None => self.nothing_can_run(),
+            }
+        }
+    }
+
+    /// The context that runs next.
+    fn choose(&self) -> Option<&'static Context> {
+        let count = self.scheduler.processors();
+        let first = self.scheduler.random.index(count);
+        (0..count).find_map(|offset| self.next_on((first + offset) % count))
+    }
+
+    /// What this processor would run.
+    fn next_on(&self, number: usize) -> Option<&'static Context> {
+        let scheduler = &self.scheduler;
+        let processor = &scheduler.processors[number];
+        if processor.dpc_active.get() {
+            return processor.dpc_runner.get().filter(|runner| self.can_run(runner));
+        }
+        let thread = processor.thread.get();
+        let irql = thread.map_or(PASSIVE_LEVEL, |thread| thread.irql.get());
+        if irql < DISPATCH_LEVEL && scheduler.pending_dpcs(number) {
+            processor.dpc_active.set(true);
+            return processor.dpc_runner.get();
+        }
+        match thread {
+            Some(thread) if irql >= DISPATCH_LEVEL => self.can_run(thread).then_some(thread),
+            Some(thread) => {
+                let mut ready = scheduler.ready.borrow_mut();
+                if !ready.is_empty() && scheduler.random.chance(PREEMPT_PER_MILLE) {
+                    ready.push_back(thread);
+                    drop(ready);
+                    processor.thread.set(None);
+                    return self.next_on(number);
+                }
+                Some(thread)
+            }
+            None => {
+                let mut ready = scheduler.ready.borrow_mut();
+                let index = scheduler.random.index(ready.len());
+                let thread = ready.remove(index)?;
+                thread.processor.set(number);
+                processor.thread.set(Some(thread));
+                Some(thread)
+            }
+        }
+    }
+
+    fn can_run(&self, context: &Context) -> bool {
+        match context.state.get() {
+            State::Ready => true,
+            State::Spinning(lock) => crate::guest::read::<usize>(lock) == 0,
+            State::Blocked | State::Finished => false,
+        }
+    }
+
+    fn resume(&'static self, context: &'static Context) {
+        let mut coroutine = context
+            .coroutine
+            .borrow_mut()
+            .take()
+            .expect("a context is resumed by the scheduler alone, which takes one at a time");
+        self.scheduler.switches.set(self.scheduler.switches.get() + 1);
+        self.scheduler.current.set(Some(context));
+        self.trace(0, What::Switched { context: context.id });
+        self.processor_data.set_current(context);
+        context.saved.get().restore();
+        let result = coroutine.resume(());
+        context.saved.set(Saved::take());
+        self.scheduler.current.set(None);
+        match result {
+            CoroutineResult::Yield(()) => *context.coroutine.borrow_mut() = Some(coroutine),
+            CoroutineResult::Return(()) => self.leave_processor(context),
+        }
+    }
+
+    /// Sets the running context aside, until the scheduler chooses it again.
+    pub(crate) fn suspend(&self) {
+        let context = self.current();
+        // SAFETY: the coroutine set it before it did anything else, and we are within that coroutine, on whose stack the
+        // yielder is.
+        let yielder = unsafe { &*context.yielder.get() };
+        yielder.suspend(());
+    }
+
+    /// A place where another context may run.
+    pub(crate) fn schedule_point(&self) {
+        let context = self.current();
+        let processor = context.processor.get();
+        let interrupted = context.irql.get() < DISPATCH_LEVEL && self.scheduler.pending_dpcs(processor);
+        if interrupted || self.clock.is_due() || self.scheduler.random.chance(SWITCH_PER_MILLE) {
+            self.suspend();
+        }
+    }
+
+    /// Takes the running thread off its processor until [`Self::wake`].
+    pub(crate) fn block(&self) {
+        let context = self.current();
+        context.state.set(State::Blocked);
+        self.leave_processor(context);
+        self.suspend();
+    }
+
+    /// Lets a context that blocked run again. Nothing happens to one that did not.
+    pub(crate) fn wake(&self, context: &'static Context) {
+        if context.state.get() == State::Blocked {
+            context.state.set(State::Ready);
+            self.scheduler.ready.borrow_mut().push_back(context);
+        }
+    }
+
+    fn leave_processor(&self, context: &Context) {
+        let processor = &self.scheduler.processors[context.processor.get()];
+        if processor.thread.get().is_some_and(|thread| thread.id == context.id) {
+            processor.thread.set(None);
+        }
+    }
+
+    /// Waits until the spin lock at `lock` is free. The context keeps its processor.
+    pub(crate) fn spin(&self, lock: usize) {
+        let context = self.current();
+        context.state.set(State::Spinning(lock));
+        self.suspend();
+        context.state.set(State::Ready);
+    }
+
+    /// Queues a DPC to a processor.
+    pub(crate) fn queue_dpc(&self, processor: usize, dpc: Dpc) {
+        self.scheduler.processors[processor].dpcs.borrow_mut().push_back(dpc);
+    }
+
+    /// Takes the DPC of the KDPC at `object` out of its queue. False where it is in none.
+    pub(crate) fn remove_dpc(&self, object: usize) -> bool {
+        self.scheduler.processors.iter().any(|processor| {
+            let mut dpcs = processor.dpcs.borrow_mut();
+            let found = dpcs
+                .iter()
+                .position(|dpc| matches!(dpc, Dpc::Driver { object: queued, .. } if *queued == object));
+            found.and_then(|index| dpcs.remove(index)).is_some()
+        })
+    }
+
+    /// Whether a DPC is queued or runs.
+    pub(crate) fn dpcs_outstanding(&self) -> bool {
+        self.scheduler
+            .processors
+            .iter()
+            .any(|processor| processor.dpc_active.get() || !processor.dpcs.borrow().is_empty())
+    }
+
+    /// A processor for an interrupt to arrive at.
+    pub(crate) fn some_processor(&self) -> usize {
+        self.scheduler.random.index(self.scheduler.processors())
+    }
+
+    /// The body of the context that runs the DPCs of a processor.
+    fn run_dpcs(&'static self, number: usize) {
+        let processor = &self.scheduler.processors[number];
+        loop {
+            let dpc = processor.dpcs.borrow_mut().pop_front();
+            match dpc {
+                Some(Dpc::Native(work)) => work(self),
+                Some(Dpc::Driver { object, arguments }) => self.call_deferred_routine(object, arguments),
+                None => {
+                    processor.dpc_active.set(false);
+                    self.suspend();
+                }
+            }
+        }
+    }
+
+    /// No context can run and no time will change that.
+    fn nothing_can_run(&self) -> ! {
+        let mut stuck: Vec<String> = Vec::new();
+        for context in self.scheduler.contexts.borrow().iter() {
+            let what = match context.state.get() {
+                State::Blocked => "waits for something that never comes",
+                State::Spinning(_) => "spins on a lock that is never released",
+                State::Ready | State::Finished => continue,
+            };
+            if !context.is_dpc || context.state.get() != State::Blocked {
+                stuck.push(format!("{} {what}", context.name));
+            }
+        }
+        self.deadlock(&stuck.join("; "))
+    }
+}

@@ -1,0 +1,150 @@
+//! Dispatcher objects: what a thread can wait for. Events, timers, semaphores.
+//!
+//! The state of an object is in its header, where the driver may read it. Who waits is known here. When an object is
+//! signalled all who wait for it look again, and the first of them takes a synchronisation object's signal.
+
+use std::cell::RefCell;
+
+use crate::{
+    kernel::{
+        Machine,
+        io::irp::AddressMap,
+        layout::kevent,
+        scheduler::{Context, DISPATCH_LEVEL},
+        status::{NtStatus, STATUS_SUCCESS, STATUS_TIMEOUT},
+    },
+    rules,
+};
+
+/// The types of dispatcher objects, as they stand in the header.
+pub(crate) mod kind {
+    /// A notification event stays signalled.
+    pub(crate) const NOTIFICATION_EVENT: u8 = 0;
+    /// A synchronisation event is reset by the wait that it ends.
+    pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
+    /// A semaphore.
+    pub(crate) const SEMAPHORE: u8 = 5;
+    /// A notification timer.
+    pub(crate) const NOTIFICATION_TIMER: u8 = 8;
+    /// A synchronisation timer.
+    pub(crate) const SYNCHRONIZATION_TIMER: u8 = 9;
+}
+
+/// The objects that somebody waits for.
+#[derive(Default)]
+pub(crate) struct Waits(RefCell<AddressMap<Vec<&'static Context>>>);
+
+impl Machine {
+    /// KeInitializeEvent and its like.
+    pub(crate) fn initialise_object(&self, object: usize, kind: u8, state: i32) {
+        crate::guest::zero(object, kevent::BYTES);
+        kevent::TYPE.set(object, kind);
+        kevent::SIGNAL_STATE.set(object, state);
+        let list = kevent::WAIT_LIST_HEAD.address(object);
+        crate::guest::write(list, list);
+        crate::guest::write(list + 8, list);
+    }
+
+    /// Sets the state of an object and lets those look that wait for it; returns the state before.
+    pub(crate) fn signal(&self, object: usize, state: i32) -> i32 {
+        let old = kevent::SIGNAL_STATE.get(object);
+        kevent::SIGNAL_STATE.set(object, state);
+        let waiters = self.waits.0.borrow_mut().remove(&object);
+        for context in waiters.into_iter().flatten() {
+            self.wake(context);
+        }
+        old
+    }
+
+    /// Takes an object's signal. False where it is not signalled.
+    fn take_signal(&self, object: usize) -> bool {
+        let state = kevent::SIGNAL_STATE.get(object);
+        if state <= 0 {
+            return false;
+        }
+        match kevent::TYPE.get(object) {
+            kind::SYNCHRONIZATION_EVENT | kind::SYNCHRONIZATION_TIMER => kevent::SIGNAL_STATE.set(object, 0),
+            kind::SEMAPHORE => kevent::SIGNAL_STATE.set(object, state - 1),
+            _ => {}
+        }
+        true
+    }
+
+    /// Waiting is for threads below DISPATCH_LEVEL, unless they would not.
+    pub(crate) fn wait_allowed(&self, call: &str, would_wait: bool) {
+        if would_wait && self.irql() >= DISPATCH_LEVEL {
+            self.violation(
+                &rules::WAIT_AT_DISPATCH,
+                &format!("{call} at IRQL {}, where no thread can wait", self.irql()),
+            );
+        }
+    }
+
+    /// KeWaitForSingleObject. `timeout` is the address of a LARGE_INTEGER, or 0.
+    pub(crate) fn wait_for_object(&'static self, object: usize, timeout: usize) -> NtStatus {
+        let deadline_ns = self.deadline(timeout);
+        self.wait_allowed("KeWaitForSingleObject", deadline_ns != Some(0));
+        self.wait_until(object, deadline_ns)
+    }
+
+    /// When a wait with this timeout is over: never, at once (0), or at a time.
+    pub(crate) fn deadline(&self, timeout: usize) -> Option<u64> {
+        if timeout == 0 {
+            return None;
+        }
+        let timeout = crate::guest::read::<i64>(timeout);
+        let now = self.clock.now_ns();
+        Some(match timeout {
+            0 => 0,
+            relative if relative < 0 => now.saturating_add(relative.unsigned_abs().saturating_mul(100)),
+            absolute => {
+                let ticks = absolute.unsigned_abs().saturating_sub(self.clock.system_time());
+                now.saturating_add(ticks.saturating_mul(100))
+            }
+        })
+    }
+
+    fn wait_until(&'static self, object: usize, deadline_ns: Option<u64>) -> NtStatus {
+        let context = self.current();
+        let mut timer_set = false;
+        loop {
+            if self.take_signal(object) {
+                return STATUS_SUCCESS;
+            }
+            if let Some(deadline_ns) = deadline_ns {
+                if deadline_ns <= self.clock.now_ns() {
+                    return STATUS_TIMEOUT;
+                }
+                if !timer_set {
+                    timer_set = true;
+                    self.clock
+                        .at(deadline_ns, Box::new(move |machine| machine.wake(context)));
+                }
+            }
+            self.waits.0.borrow_mut().entry(object).or_default().push(context);
+            self.block();
+        }
+    }
+
+    /// KeDelayExecutionThread.
+    pub(crate) fn delay(&'static self, interval: usize) {
+        self.wait_allowed("KeDelayExecutionThread", true);
+        let Some(deadline_ns) = self.deadline(interval) else {
+            return;
+        };
+        self.sleep_until(deadline_ns);
+    }
+
+    /// Lets the running thread sleep.
+    pub(crate) fn sleep_until(&'static self, deadline_ns: u64) {
+        let context = self.current();
+        if deadline_ns <= self.clock.now_ns() {
+            return;
+        }
+        self.clock
+            .at(deadline_ns, Box::new(move |machine| machine.wake(context)));
+        while self.clock.now_ns() < deadline_ns {
+            self.block();
+        }
+    }
+}

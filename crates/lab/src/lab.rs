@@ -1,0 +1,536 @@
+//! Running a driver: what a test or a command asks for, and what it gets.
+
+use std::{
+    fmt, io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    kernel::{Config, Ended, Machine, Reporter, Watch, call_name, on_stuck},
+    report::{Report, RunReport, Verdict, Violation},
+    rules,
+    supervise::{self, Limits, Outlet, Step, Watchdog},
+    symbols::Symbols,
+    world::scenario::{self, DeviceMemory, Perturbations, Scenario},
+};
+
+/// How long a run may take before it is given up.
+const RUN_SECONDS: u64 = 60;
+/// How long a driver may compute without calling the kernel.
+const STUCK_SECONDS: u64 = 1;
+
+/// Why a driver cannot be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// There is no such scenario.
+    #[error("there is no scenario {name}: {}", known_scenarios())]
+    Scenario {
+        /// What was asked for.
+        name: String,
+    },
+    /// The range of seeds has none.
+    #[error("there is no seed from {first} to {last}")]
+    NoSeeds {
+        /// The first seed.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+}
+
+fn known_scenarios() -> String {
+    let names: Vec<&str> = scenario::SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    format!("there are {}", names.join(" and "))
+}
+
+/// Which checks and perturbations are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verifier {
+    /// Special pool: each block on pages of its own, freed memory inaccessible.
+    pub special_pool: bool,
+    /// Force pending I/O; `None` leaves it to the seed.
+    pub pending: Option<bool>,
+    /// Low resources simulation; `None` leaves it to the seed.
+    pub low_resources: Option<bool>,
+}
+
+impl Default for Verifier {
+    /// Everything, where a perturbation would hide something from some of the seeds only.
+    fn default() -> Self {
+        Self {
+            special_pool: true,
+            pending: None,
+            low_resources: None,
+        }
+    }
+}
+
+/// A driver in the lab.
+///
+/// ```no_run
+/// #[test]
+/// fn my_driver_keeps_the_rules() -> Result<(), lab::LabError> {
+///     lab::Lab::open("target/package/mydriver.sys")?.seeds(1..=100).run()?.assert_clean();
+///     Ok(())
+/// }
+/// ```
+pub struct Lab<'a> {
+    path: PathBuf,
+    name: String,
+    file: Vec<u8>,
+    scenario: String,
+    seeds: RangeInclusive<u64>,
+    requests: Option<u64>,
+    processors: usize,
+    verifier: Verifier,
+    service: Option<String>,
+    log: bool,
+    run_seconds: u64,
+    jobs: usize,
+    collect: Option<&'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)>,
+    progress: Option<&'a (dyn Fn(&RunReport) -> bool + Sync)>,
+}
+
+impl<'a> Lab<'a> {
+    /// Reads the driver file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read. Whether it is a driver is seen when it is run.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LabError> {
+        let path = path.as_ref();
+        let file = std::fs::read(path).map_err(|reason| LabError::Read {
+            path: path.to_owned(),
+            reason,
+        })?;
+        let name = path
+            .file_name()
+            .map_or_else(|| "driver".to_owned(), |name| name.to_string_lossy().into_owned());
+        Ok(Self {
+            path: path.to_owned(),
+            name,
+            file,
+            scenario: "read".to_owned(),
+            seeds: 1..=1,
+            requests: None,
+            processors: 2,
+            verifier: Verifier::default(),
+            service: None,
+            log: false,
+            run_seconds: RUN_SECONDS,
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            collect: None,
+            progress: None,
+        })
+    }
+
+    /// Plays this scenario.
+    #[must_use]
+    pub fn scenario(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.scenario);
+        self
+    }
+
+    /// Makes a run with each of these seeds.
+    #[must_use]
+    pub fn seeds(mut self, seeds: RangeInclusive<u64>) -> Self {
+        self.seeds = seeds;
+        self
+    }
+
+    /// Sends this many requests in each run.
+    #[must_use]
+    pub fn requests(mut self, requests: u64) -> Self {
+        self.requests = Some(requests);
+        self
+    }
+
+    /// Simulates this many processors.
+    #[must_use]
+    pub fn processors(mut self, processors: usize) -> Self {
+        self.processors = processors.clamp(1, 64);
+        self
+    }
+
+    /// Chooses the checks and perturbations.
+    #[must_use]
+    pub fn verifier(mut self, verifier: Verifier) -> Self {
+        self.verifier = verifier;
+        self
+    }
+
+    /// Names the driver's service, the last part of the registry path that DriverEntry gets.
+    #[must_use]
+    pub fn service(mut self, service: &str) -> Self {
+        self.service = Some(service.to_owned());
+        self
+    }
+
+    /// Keeps the text of the event log of each run.
+    #[must_use]
+    pub fn log(mut self, log: bool) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Gives up a run that takes longer.
+    #[must_use]
+    pub fn run_seconds(mut self, seconds: u64) -> Self {
+        self.run_seconds = seconds;
+        self
+    }
+
+    /// Makes this many runs at once.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Reads something of the driver's device when its requests are done, in each run.
+    #[must_use]
+    pub fn collect(mut self, collect: &'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)) -> Self {
+        self.collect = Some(collect);
+        self
+    }
+
+    /// Is told of each run when it has ended; no more are begun when it returns false.
+    #[must_use]
+    pub fn progress(mut self, progress: &'a (dyn Fn(&RunReport) -> bool + Sync)) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Makes the runs.
+    ///
+    /// # Errors
+    ///
+    /// There is no such scenario, or no seed. What is wrong with the driver is told by the report.
+    pub fn run(&self) -> Result<Report, LabError> {
+        Ok(self.summary(self.run_each()?))
+    }
+
+    /// Makes the runs and gives the report of each, in the order of their seeds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub fn run_each(&self) -> Result<Vec<RunReport>, LabError> {
+        let scenario = scenario::find(&self.scenario).ok_or_else(|| LabError::Scenario {
+            name: self.scenario.clone(),
+        })?;
+        let (first, last) = (*self.seeds.start(), *self.seeds.end());
+        if self.seeds.is_empty() {
+            return Err(LabError::NoSeeds { first, last });
+        }
+        let next = AtomicU64::new(first);
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let reports = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if !self.seeds.contains(&seed) {
+                            break;
+                        }
+                        let report = self.run_one(scenario, seed);
+                        let end = report.error.is_some();
+                        let go_on = self.progress.is_none_or(|progress| progress(&report));
+                        if end || !go_on {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        reports.lock().expect("nobody panics with it").push(report);
+                    }
+                });
+            }
+        });
+        let mut reports = reports.into_inner().expect("nobody panicked with it");
+        reports.sort_by_key(|report| report.seed);
+        Ok(reports)
+    }
+
+    /// What all runs come to together.
+    pub fn summary(&self, runs: Vec<RunReport>) -> Report {
+        let mut report = Report {
+            verdict: Verdict::Clean,
+            runs: runs.len() as u64,
+            irps: 0,
+            seeds: [*self.seeds.start(), *self.seeds.end()],
+            scenario: self.scenario.clone(),
+            violations: Vec::new(),
+            warnings: Vec::new(),
+            error: None,
+            log_hash: String::new(),
+            messages: Vec::new(),
+            counters: std::collections::BTreeMap::new(),
+        };
+        for run in runs {
+            report.add(run);
+        }
+        report
+    }
+
+    /// Makes one run, in a process of its own.
+    fn run_one(&self, scenario: &'static Scenario, seed: u64) -> RunReport {
+        let limits = Limits {
+            wall: Duration::from_secs(self.run_seconds),
+            cpu_step: Duration::from_secs(STUCK_SECONDS),
+            ..Limits::default()
+        };
+        let ended = supervise::run(&limits, |outlet: &Outlet<RunReport>| {
+            self.in_child(scenario, seed, *outlet)
+        });
+        self.judge(ended, seed)
+    }
+
+    /// The body of the child.
+    fn in_child(&self, scenario: &'static Scenario, seed: u64, outlet: Outlet<RunReport>) -> RunReport {
+        outlet.note("the lab was being set up");
+        let ended: Ended = Box::new(move |report| outlet.finish(report));
+        let reporter = Reporter::new(seed, ended, Box::new(Watcher(outlet)));
+        let stem = Path::new(&self.name)
+            .file_stem()
+            .map_or_else(|| self.name.clone(), |stem| stem.to_string_lossy().into_owned());
+        let config = Config {
+            seed,
+            processors: self.processors,
+            special_pool: self.verifier.special_pool,
+            failures_per_mille: 60,
+            log: self.log,
+            service: self.service.clone().unwrap_or(stem),
+        };
+        let machine = Machine::start(config, reporter);
+        if let Err(error) = machine.load(&self.name, &self.file, Symbols::beside(&self.path)) {
+            machine.cannot(&format!("{} cannot be loaded: {error}", self.name));
+        }
+        let _watchdog = match outlet.watch(on_stuck) {
+            Ok(watchdog) => watchdog,
+            Err(error) => machine.cannot(&format!("no watchdog can be set: {error}")),
+        };
+        let perturbations = self.perturbations(seed);
+        let requests = self.requests.unwrap_or(scenario.requests);
+        let collect = self.collect;
+        machine.play_to_end(move |machine| {
+            let collect = collect.map(|collect| collect as scenario::Collect<'_>);
+            machine.play(scenario, requests, perturbations, collect)
+        })
+    }
+
+    fn perturbations(&self, seed: u64) -> Perturbations {
+        // Of four seeds in a row one has neither, one each, and one both.
+        Perturbations {
+            pending: self.verifier.pending.unwrap_or(seed.is_multiple_of(2)),
+            low_resources: self.verifier.low_resources.unwrap_or((seed / 2).is_multiple_of(2)),
+        }
+    }
+
+    /// What the end of a child means.
+    fn judge(&self, ended: supervise::Ended<RunReport>, seed: u64) -> RunReport {
+        use supervise::Ended;
+        let mut report = RunReport {
+            seed,
+            ..RunReport::default()
+        };
+        let mut violation = |rule: &rules::Rule, message: String| {
+            report.violation = Some(Violation {
+                rule: rule.id.to_owned(),
+                seed,
+                message,
+                irp_history: Vec::new(),
+                stack: Vec::new(),
+            });
+        };
+        match ended {
+            Ended::Value(value) => return value,
+            Ended::TimedOut { note } => violation(
+                &rules::STUCK,
+                format!(
+                    "the run had not ended after {} seconds, {}",
+                    self.run_seconds,
+                    told(&note)
+                ),
+            ),
+            Ended::Signal { name, note, .. } => violation(
+                &rules::LAB_OVERWRITTEN,
+                format!(
+                    "the process was ended by {name}, {}: the driver wrote over the lab",
+                    told(&note)
+                ),
+            ),
+            Ended::Exit { code, note } => violation(
+                &rules::LAB_OVERWRITTEN,
+                format!(
+                    "the process ended itself with code {code}, {}: the driver wrote over the lab",
+                    told(&note)
+                ),
+            ),
+            Ended::Garbled { reason, note } => violation(
+                &rules::LAB_OVERWRITTEN,
+                format!("the process sent no proper report, {}: {reason}", told(&note)),
+            ),
+            Ended::Panicked { message, note } => {
+                report.error = Some(format!(
+                    "the lab failed, {}: {message}; either the driver wrote over the lab's memory or this is a fault \
+                     of the lab",
+                    told(&note)
+                ));
+            }
+            Ended::Unsupervised(error) => {
+                report.error = Some(format!("no process could be made for the run: {error}"));
+            }
+        }
+        report
+    }
+}
+
+/// Where a child was when it ended.
+fn told(note: &supervise::Note) -> String {
+    let call = note.step.map_or_else(String::new, |step| {
+        format!(
+            ", last call into the kernel: number {} ({})",
+            step.first,
+            call_name(step.code - 1)
+        )
+    });
+    format!("during {}{call}", note.phase)
+}
+
+/// Shows the parent what the machine does.
+struct Watcher(Outlet<RunReport>);
+
+impl Watch for Watcher {
+    fn phase(&self, name: &str) {
+        self.0.note(name);
+    }
+
+    fn step(&self, function: u32, number: u64) {
+        Watchdog::pet();
+        self.0.step(Step {
+            code: function.saturating_add(1),
+            first: number,
+            second: 0,
+        });
+    }
+}
+
+impl Report {
+    fn add(&mut self, run: RunReport) {
+        self.irps += run.irps;
+        for (name, value) in run.counters {
+            let sum = self.counters.entry(name.clone()).or_default();
+            if name.ends_with("at most") {
+                *sum = value.max(*sum);
+            } else {
+                *sum += value;
+            }
+        }
+        for warning in run.warnings {
+            match self.warnings.iter_mut().find(|known| known.rule == warning.rule) {
+                Some(known) => known.times += warning.times,
+                None => self.warnings.push(warning),
+            }
+        }
+        for message in run.messages {
+            if self.messages.len() < MESSAGES_MAX && !self.messages.contains(&message) {
+                self.messages.push(message);
+            }
+        }
+        self.log_hash = combine(&self.log_hash, &run.log_hash);
+        if let Some(violation) = run.violation {
+            self.verdict = Verdict::Violation;
+            self.violations.push(violation);
+        }
+        if let Some(error) = run.error
+            && self.verdict != Verdict::Violation
+        {
+            self.verdict = Verdict::Error;
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// For tests: nothing was wrong.
+    ///
+    /// # Panics
+    ///
+    /// With the report, where something was.
+    pub fn assert_clean(&self) {
+        assert_eq!(self.verdict, Verdict::Clean, "{self}");
+    }
+}
+
+/// The most different messages of a driver that a report has.
+const MESSAGES_MAX: usize = 100;
+
+/// One hash of two, in hexadecimal.
+fn combine(left: &str, right: &str) -> String {
+    let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or_default();
+    let mixed = number(left).rotate_left(7).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number(right);
+    format!("{mixed:016x}")
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, last] = self.seeds;
+        let verdict = match self.verdict {
+            Verdict::Clean => "clean",
+            Verdict::Violation => "VIOLATION",
+            Verdict::Error => "ERROR",
+        };
+        writeln!(
+            f,
+            "{verdict}: scenario {}, seeds {first}..{last}, {} runs, {} IRPs",
+            self.scenario, self.runs, self.irps
+        )?;
+        if let Some(error) = &self.error {
+            writeln!(f, "error: {error}")?;
+        }
+        for warning in &self.warnings {
+            writeln!(
+                f,
+                "warning {}, {} times, first with seed {}: {}",
+                warning.rule, warning.times, warning.seed, warning.message
+            )?;
+        }
+        for violation in &self.violations {
+            write!(f, "{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{}, seed {}: {}", self.rule, self.seed, self.message)?;
+        if let Some(rule) = rules::all().iter().find(|rule| rule.id == self.rule) {
+            writeln!(f, "  {}: {}", rule.name, rule.meaning)?;
+        }
+        if !self.stack.is_empty() {
+            writeln!(f, "  call stack, the innermost function first:")?;
+        }
+        for line in &self.stack {
+            writeln!(f, "    {line}")?;
+        }
+        if !self.irp_history.is_empty() {
+            writeln!(f, "  history of the IRP:")?;
+        }
+        for line in &self.irp_history {
+            writeln!(f, "    {line}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! The table of rules.
+//!
+//! Where a rule's text allows two readings, or two rules cover the same offence, the entry's sentence states ours.
+
+use super::{Rule, Severity, Source};
+
+macro_rules! rules {
+    ($(
+        $entry:ident: $id:literal $name:literal, $source:ident, $severity:ident, $offence:literal
+            $(, enforced by $type:literal in $test:literal)?;
+        $meaning:literal;
+    )*) => {
+        $(
+            #[doc = $meaning]
+            pub(crate) static $entry: Rule = Rule {
+                id: $id,
+                name: $name,
+                source: Source::$source,
+                meaning: $meaning,
+                severity: Severity::$severity,
+                proven_by: $offence,
+                enforced_by: rules!(@option $($type)?),
+                compile_fail: rules!(@option $($test)?),
+            };
+        )*
+
+        pub(super) static ALL: &[&Rule] = &[$(&$entry),*];
+    };
+    (@option) => { None };
+    (@option $value:literal) => { Some($value) };
+}
+
+rules! {
+    FORWARD_AFTER_REFUSAL: "0xC4/0x4100F" "IoSetCompletionExCompleteIrp", DV, Fatal, "forward-after-refused-registration";
+    "Where IoSetCompletionRoutineEx fails, the IRP is completed and not sent on.";
+    WRAPPER_LOST: "SDV/IoSetCompletionRoutineExCheck" "IoSetCompletionRoutineExCheck", SDV, Fatal, "registration-lost";
+    "What IoSetCompletionRoutineEx allocated is freed by the routine's call: an IRP that is sent on so that the routine cannot run, or a second registration over the first, leaks it.";
+    REGISTERED_WITH_OTHER_DEVICE: "SDV/IoSetCompletionRoutineExCheckDeviceObject" "IoSetCompletionRoutineExCheckDeviceObject", SDV, Fatal, "register-with-lower-device";
+    "IoSetCompletionRoutineEx is given a device object of the caller's own, which keeps the caller's image, and never the lower one.";
+    REGISTERED_NOT_SENT: "SDV/CompletionRoutineRegistered" "CompletionRoutineRegistered", SDV, Fatal, "register-and-complete";
+    "After IoSetCompletionRoutineEx the IRP is sent down: one that is completed or kept instead leaks what was allocated.";
+
+    CALL_WITH_NO_IRP: "0xC9/0x03" "IoCallDriver with bad IRP type", DV, Fatal, "forward-no-irp";
+    "What is sent to a driver is an IRP.";
+    CALL_TO_NO_DEVICE: "0xC9/0x04" "IoCallDriver with invalid device object", DV, Fatal, "forward-to-no-device";
+    "An IRP is sent to a device object.";
+    CALL_TO_NULL: "0xC9/0x204" "IoCallDriver with NULL device object", DV, Fatal, "forward-to-null";
+    "An IRP is not sent to a null pointer.";
+    COMPLETE_WITH_PENDING: "0xC9/0x06" "IoCompleteRequest with STATUS_PENDING", DV, Fatal, "complete-with-pending";
+    "No IRP is completed with STATUS_PENDING or -1.";
+    COMPLETE_WITH_CANCEL_ROUTINE: "0xC9/0x07" "IoCompleteRequest with a cancel routine set", DV, Fatal, "complete-with-cancel-routine";
+    "When IoCompleteRequest is called, the IRP has no cancel routine.";
+    COMPLETE_ABOVE_DISPATCH: "0xC9/0x0E" "IoCompleteRequest above DISPATCH_LEVEL", DV, Fatal, "complete-above-dispatch";
+    "IoCompleteRequest is called at DISPATCH_LEVEL or below.";
+    CALL_ABOVE_DISPATCH: "0xC9/0x10" "IoCallDriver above DISPATCH_LEVEL", DV, Fatal, "forward-above-dispatch";
+    "IoCallDriver is called at DISPATCH_LEVEL or below.";
+    DELETED_WHILE_ATTACHED: "0xC9/0x201" "IoDeleteDevice without IoDetachDevice", DV, Fatal, "delete-without-detach";
+    "A device is detached from the one beneath it before it is deleted.";
+    DETACHED_TWICE: "0xC9/0x202" "IoDetachDevice of a device that is not attached", DV, Fatal, "detach-twice";
+    "Only a device that something is attached to is detached from.";
+    CALL_WITH_CANCEL_ROUTINE: "0xC9/0x203" "IoCallDriver with a cancel routine set", DV, Fatal, "forward-with-cancel-routine";
+    "An IRP that is sent on has no cancel routine.";
+    CALL_WHILE_BELOW: "0xC9/0x205" "forwarding an IRP that is queued below", DV, Fatal, "forward-twice";
+    "An IRP that a lower driver has is not sent again.";
+    OUT_OF_STACK_LOCATIONS: "0xC9/0x208" "out of stack locations", DV, Fatal, "out-of-stack-locations";
+    "An IRP is sent to a stack that it has enough stack locations for.";
+    COMPLETE_WHILE_BELOW: "0xC9/0x209" "completing an IRP that is queued below", DV, Fatal, "complete-while-pending-below";
+    "An IRP that a lower driver has is not completed.";
+    FREE_IN_USE: "0xC9/0x20A" "IoFreeIrp of an IRP in use", DV, Fatal, "free-irp-in-flight";
+    "An IRP is freed when no driver has it any more.";
+    COPIED_WITHOUT_ROUTINE: "0xC9/0x21C" "stack location copied without a completion routine", DV, Warning, "copy-without-routine";
+    "A driver that registers no completion routine skips its stack location and does not copy it.";
+    REMOVED_NOT_DETACHED: "0xC9/0x21D" "REMOVE_DEVICE: not detached", DV, Fatal, "remove-without-detach";
+    "A driver detaches its device when it is removed.";
+    REMOVED_NOT_DELETED: "0xC9/0x21E" "REMOVE_DEVICE: not deleted", DV, Fatal, "remove-without-delete";
+    "A driver deletes its device when it is removed.";
+    RETURNED_OTHER_STATUS: "0xC9/0x224" "returned status is not IoStatus.Status", DV, Fatal, "return-other-status";
+    "A dispatch routine returns the status that the IRP was completed with, by it or below it.";
+    IRP_DROPPED: "0xC9/0x226" "returned without completing, passing or pending", DV, Fatal, "drop-irp";
+    "A dispatch routine completes its IRP, sends it on, or marks it pending.";
+    PENDING_NOT_PROPAGATED: "0xC9/0x228" "PendingReturned not propagated", DV, Fatal, "pending-not-propagated";
+    "A completion routine that lets completion go on marks the IRP pending where PendingReturned is set.";
+    FORWARDED_AT_BAD_IRQL: "0xC9/0x23A" "forwarded at an IRQL illegal for its major function", DV, Fatal, "forward-flush-at-dispatch";
+    "Only READ, WRITE, POWER, DEVICE_CONTROL and INTERNAL_DEVICE_CONTROL are sent at DISPATCH_LEVEL.";
+    CANCEL_ROUTINE_LEFT: "0xC9/0x23C" "completed without clearing the cancel routine", DV, Fatal, "cancel-routine-left-by-completion-routine";
+    "A completion routine that lets completion go on leaves no cancel routine in the IRP.";
+    PENDING_NOT_MARKED: "0xC9/0x23D" "STATUS_PENDING without IoMarkIrpPending", DV, Fatal, "pending-not-marked";
+    "A dispatch routine that returns STATUS_PENDING has marked the IRP, or a lower driver has it.";
+    MARKED_NOT_PENDING: "0xC9/0x23E" "IoMarkIrpPending without STATUS_PENDING", DV, Fatal, "marked-not-pending";
+    "A dispatch routine that marks the IRP pending returns STATUS_PENDING.";
+    POWER_PAGABLE_NOT_INHERITED: "0xC9/0x23F" "DO_POWER_PAGABLE not inherited", DV, Fatal, "power-pagable-not-copied";
+    "A filter has DO_POWER_PAGABLE where the device below it has.";
+    DELETED_TWICE: "0xC9/0x240" "IoDeleteDevice twice", DV, Fatal, "delete-twice";
+    "A device object is deleted once.";
+    STILL_INITIALIZING: "0xC9/0x243" "DO_DEVICE_INITIALIZING not cleared", DV, Fatal, "initializing-not-cleared";
+    "AddDevice clears DO_DEVICE_INITIALIZING before it returns.";
+    IO_FLAGS_NOT_INHERITED: "0xC9/0x244" "DO_BUFFERED_IO or DO_DIRECT_IO not copied", DV, Fatal, "io-flags-not-copied";
+    "A filter has the buffering of the device below it.";
+    DEVICE_TYPE_NOT_INHERITED: "0xC9/0x246" "DeviceType not copied", DV, Fatal, "device-type-not-copied";
+    "A filter has the type of the device below it.";
+    REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove";
+    "REMOVE_DEVICE does not fail.";
+
+    RETURNED_AT_OTHER_IRQL: "0xC4/0x2001D" "IrqlReturn", DV, Fatal, "return-at-other-irql";
+    "A driver's routine returns at the IRQL that it was called at. For a dispatch routine this is 0xC9/0x05 as well.";
+    COMPLETION_ROUTINE_CHANGED_IRQL: "0xC4/0xFA" "completion routine changed the IRQL", DV, Fatal, "completion-routine-changes-irql";
+    "A completion routine returns at the IRQL that it was called at.";
+    IRQL_RAISED_DOWNWARDS: "0xC4/0x30" "KeRaiseIrql to a lower IRQL", DV, Fatal, "raise-irql-downwards";
+    "KeRaiseIrql raises.";
+    IRQL_LOWERED_UPWARDS: "0xC4/0x31" "KeLowerIrql to a higher IRQL", DV, Fatal, "lower-irql-upwards";
+    "KeLowerIrql lowers.";
+    SPIN_LOCK_RELEASED_BELOW_DISPATCH: "0xC4/0x32" "spin lock released below DISPATCH_LEVEL", DV, Fatal, "release-spin-lock-at-passive";
+    "A spin lock is released at DISPATCH_LEVEL.";
+    WAIT_AT_DISPATCH: "0xC4/0x3B" "wait at DISPATCH_LEVEL", DV, Fatal, "wait-at-dispatch";
+    "A thread waits below DISPATCH_LEVEL only, unless its timeout is zero.";
+    SPIN_LOCK_HELD: "0xC4/0x40009" "SpinLock", DV, Fatal, "spin-lock-held-at-return";
+    "A routine releases each spin lock that it acquires, once, before it returns.";
+    COMPLETE_UNDER_SPIN_LOCK: "SDV/SpinLockSafe" "SpinLockSafe", SDV, Fatal, "complete-under-spin-lock";
+    "IoCompleteRequest is not called with a spin lock held.";
+
+    POOL_LEAKED: "0xC4/0x62" "pool not freed at unload", DV, Fatal, "leak-pool";
+    "Everything that a driver allocated is freed when it is unloaded.";
+    REMOVE_LOCK_OTHER_TAG: "0xC4/0xD5" "IoReleaseRemoveLock with another tag", DV, Fatal, "release-other-tag";
+    "A remove lock is released with the tag that it was acquired with.";
+    REMOVE_LOCK_WAIT_OTHER_TAG: "0xC4/0xD6" "IoReleaseRemoveLockAndWait with another tag", DV, Fatal, "wait-with-other-tag";
+    "A remove lock is waited for with the tag that it was acquired with.";
+    REMOVE_LOCK_INITIALISED_TWICE: "0xC4/0xD7" "remove lock initialised twice", DV, Fatal, "initialise-remove-lock-twice";
+    "A remove lock is initialised once in the life of its device.";
+    REMOVE_LOCK_LEAKED: "SDV/RemoveLock" "RemoveLock", SDV, Fatal, "leak-remove-lock";
+    "Each acquisition of a remove lock is released, when the IRP that it was for has been completed at the latest. Releasing it in the completion routine is right; the letter of RemoveLockRelease2 and its like, which want it released in dispatch, is not applied.";
+
+    COMPLETED_TWICE: "0x44" "MULTIPLE_IRP_COMPLETE_REQUESTS", DV, Fatal, "complete-twice";
+    "An IRP is completed once. SDV's name for it is DoubleCompletion.";
+    SUCCEEDED_WHAT_FAILED: "SDV/CompleteRequestStatusCheck" "CompleteRequestStatusCheck", SDV, Fatal, "succeed-what-failed-below";
+    "An IRP that failed below is not turned into a success.";
+    FREED_TWICE: "0xC2/0x07" "BAD_POOL_CALLER: freed twice", DV, Fatal, "free-twice";
+    "A pool block is freed once.";
+    SLACK_OVERWRITTEN: "0xC1" "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION", DV, Fatal, "overwrite-slack";
+    "A driver writes to no byte beside its pool blocks.";
+    FREED_POOL_ACCESSED: "0xD5" "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL", DV, Fatal, "use-after-free";
+    "A driver does not touch what has been freed.";
+    POOL_OVERRUN: "0xD6" "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", DV, Fatal, "pool-overrun";
+    "A driver stays within its pool blocks.";
+    FREED_NO_BLOCK: "0xC4/0x13" "free of what is no pool block", DV, Fatal, "free-inside-block";
+    "What is freed is a pool block, by its first byte.";
+
+    DRIVER_FAULT: "0x1E" "KMODE_EXCEPTION_NOT_HANDLED", DV, Fatal, "null-read";
+    "A driver accesses memory and executes code only where there is any.";
+    DRIVER_FAULT_AT_DISPATCH: "0xD1" "DRIVER_IRQL_NOT_LESS_OR_EQUAL", DV, Fatal, "null-at-dispatch";
+    "A driver that touches memory which is not there at DISPATCH_LEVEL or above.";
+    KERNEL_STACK_OVERRUN: "0x7F/0x08" "UNEXPECTED_KERNEL_MODE_TRAP: double fault", DV, Fatal, "overrun-stack-read";
+    "A driver stays within the kernel stack, which it shares with every other driver of the request.";
+    STUCK: "LAB/Stuck" "nothing goes on", Lab, Fatal, "loop-read";
+    "A driver's routine returns, and what it waits for comes. Windows would hang, or stop with 0x133 DPC_WATCHDOG_VIOLATION or 0x9F.";
+    BUG_CHECK: "LAB/BugCheck" "KeBugCheckEx", Lab, Fatal, "bug-check-read";
+    "A driver does not stop the machine.";
+    IRP_LOST: "LAB/IrpLost" "an IRP that is never completed", Lab, Fatal, "park-for-ever";
+    "Every IRP is completed. Windows would show a process that cannot end, or a machine that does not shut down.";
+    DATA_CHANGED: "LAB/DataChanged" "a transfer that arrives changed", Lab, Fatal, "change-data";
+    "What is read is what was written.";
+    LAB_OVERWRITTEN: "LAB/Overwritten" "the lab's own memory was written over", Lab, Fatal, "write-lab-entry";
+    "A driver writes to memory that is its own or that it was given. Windows would stop at some later time, with whatever bug check the damage leads to.";
+}

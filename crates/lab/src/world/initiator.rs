@@ -1,0 +1,383 @@
+//! Those who send requests: what the I/O manager, file systems and the memory manager would.
+//!
+//! An initiator is a thread with a number of requests under way, each with a part of the medium of its own, so that it
+//! knows what a READ has to bring.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use super::{
+    disk::{MEDIUM_BYTES, SECTOR_BYTES},
+    stack::DeviceStack,
+};
+use crate::{
+    guest,
+    kernel::{
+        Machine,
+        io::{
+            call::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_READ, IRP_MJ_WRITE},
+            device::DO_DIRECT_IO,
+            irp::{IrpRecord, Origin, Owner},
+        },
+        layout::{device_object, io_stack_location, irp},
+        random::Random,
+        scheduler::DISPATCH_LEVEL,
+        status::{self, NtStatus, STATUS_PENDING, nt_success},
+    },
+    rules,
+};
+
+/// IRP_NOCACHE, IRP_PAGING_IO and IRP_SYNCHRONOUS_PAGING_IO.
+const IRP_NOCACHE: u32 = 0x1;
+const IRP_PAGING_IO: u32 = 0x2;
+const IRP_SYNCHRONOUS_PAGING_IO: u32 = 0x40;
+
+/// The longest transfer.
+const TRANSFER_BYTES_MAX: usize = 64 * 1024;
+
+const IRP_MJ_CREATE: u8 = 0x00;
+const IRP_MJ_CLOSE: u8 = 0x02;
+const IRP_MJ_CLEANUP: u8 = 0x12;
+
+/// Which requests an initiator sends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Workload {
+    /// How many requests all initiators send together.
+    pub(crate) requests: u64,
+    /// How many initiators there are.
+    pub(crate) initiators: usize,
+    /// How many requests each has under way at most.
+    pub(crate) depth: usize,
+    /// READ only.
+    pub(crate) reads_only: bool,
+    /// In how many of 1000 requests it is paging I/O, sent at DISPATCH_LEVEL, or cancelled.
+    pub(crate) paging_per_mille: u32,
+    pub(crate) at_dispatch_per_mille: u32,
+    pub(crate) cancel_per_mille: u32,
+}
+
+/// A request's place, with its buffer and its part of the medium.
+struct Place {
+    buffer: usize,
+    mdl: usize,
+    medium: usize,
+    /// The byte that its part of the medium begins with, and the length after which it is there again; `None` where a
+    /// WRITE failed.
+    written: RefCell<Option<(u8, usize)>>,
+    request: RefCell<Option<Request>>,
+}
+
+/// A request that is under way.
+struct Request {
+    irp: Rc<IrpRecord>,
+    major: u8,
+    bytes: usize,
+    fill: u8,
+}
+
+/// What initiators count together.
+#[derive(Default)]
+pub(crate) struct Tally {
+    left: Cell<u64>,
+    under_way: Cell<u64>,
+    under_way_max: Cell<u64>,
+    succeeded: Cell<u64>,
+    failed: Cell<u64>,
+    running: Cell<usize>,
+}
+
+impl Machine {
+    /// Runs a workload to its end.
+    pub(crate) fn run_workload(&'static self, stack: &DeviceStack, workload: Workload) {
+        let tally = Rc::new(Tally::default());
+        tally.left.set(workload.requests);
+        tally.running.set(workload.initiators);
+        let device = stack.top;
+        let main = self.current();
+        for number in 0..workload.initiators {
+            let tally = Rc::clone(&tally);
+            self.spawn(&format!("initiator {}", number + 1), move |machine| {
+                machine.initiate(device, number, workload, &tally);
+                tally.running.set(tally.running.get() - 1);
+                machine.wake(main);
+            });
+        }
+        while tally.running.get() > 0 {
+            self.block();
+        }
+        self.reporter.count("requests succeeded", tally.succeeded.get());
+        self.reporter.count("requests failed", tally.failed.get());
+        self.reporter
+            .count("requests under way, at most", tally.under_way_max.get());
+    }
+
+    fn initiate(&'static self, device: usize, number: usize, workload: Workload, tally: &Rc<Tally>) {
+        let random = Random::new(self.config.seed, &format!("initiator {number}"));
+        let places: Vec<Place> = (0..workload.depth)
+            .map(|index| self.request_place(number * workload.depth + index))
+            .collect();
+        loop {
+            for place in &places {
+                self.collect(place, tally);
+            }
+            let mut sent = false;
+            for place in &places {
+                if place.request.borrow().is_some() || tally.left.get() == 0 {
+                    continue;
+                }
+                tally.left.set(tally.left.get() - 1);
+                self.start_request(device, place, workload, &random, tally);
+                sent = true;
+            }
+            let under_way = places.iter().any(|place| place.request.borrow().is_some());
+            if !under_way && tally.left.get() == 0 {
+                break;
+            }
+            if !sent {
+                self.maybe_cancel(&places, workload, &random);
+                let done = places.iter().any(|place| {
+                    let request = place.request.borrow();
+                    request
+                        .as_ref()
+                        .is_some_and(|request| request.irp.owner.get() == Owner::Done)
+                });
+                if !done {
+                    self.block();
+                }
+            }
+        }
+        for place in places {
+            self.free_kernel_block(place.mdl);
+            self.free_kernel_block(place.buffer);
+        }
+    }
+
+    fn request_place(&self, index: usize) -> Place {
+        let buffer = self.kernel_block(TRANSFER_BYTES_MAX);
+        let bytes = u32::try_from(TRANSFER_BYTES_MAX).unwrap_or_default();
+        let mdl = self
+            .allocate_mdl(buffer, bytes)
+            .unwrap_or_else(|| self.cannot("there is no memory for an MDL"));
+        self.lock_mdl(mdl);
+        Place {
+            buffer,
+            mdl,
+            medium: (index * TRANSFER_BYTES_MAX) % MEDIUM_BYTES,
+            written: RefCell::new(Some((0, TRANSFER_BYTES_MAX))),
+            request: RefCell::default(),
+        }
+    }
+
+    fn start_request(
+        &'static self,
+        device: usize,
+        place: &Place,
+        workload: Workload,
+        random: &Random,
+        tally: &Rc<Tally>,
+    ) {
+        let major = if workload.reads_only {
+            IRP_MJ_READ
+        } else {
+            match random.below(100) {
+                0..45 => IRP_MJ_READ,
+                45..80 => IRP_MJ_WRITE,
+                80..88 => IRP_MJ_FLUSH_BUFFERS,
+                88..94 => IRP_MJ_DEVICE_CONTROL,
+                94..96 => IRP_MJ_CREATE,
+                96..98 => IRP_MJ_CLEANUP,
+                _ => IRP_MJ_CLOSE,
+            }
+        };
+        let transfers = matches!(major, IRP_MJ_READ | IRP_MJ_WRITE);
+        let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
+        let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
+        let location = irp.stack_location(irp.stack_count);
+        io_stack_location::MAJOR_FUNCTION.set(location, major);
+        irp::THREAD.set(irp.address, self.processor_data.thread(self.current()));
+        let mut bytes = 0;
+        let mut fill = 0;
+        if transfers {
+            let sectors = random.below((TRANSFER_BYTES_MAX / SECTOR_BYTES / 8) as u64) + 1;
+            bytes = SECTOR_BYTES * usize::try_from(sectors).unwrap_or(1);
+            fill = (irp.serial % 251) as u8;
+            self.describe_transfer(device, place, &irp, bytes, major, fill);
+            if random.chance(workload.paging_per_mille) {
+                let synchronous = if random.chance(500) {
+                    IRP_SYNCHRONOUS_PAGING_IO
+                } else {
+                    0
+                };
+                irp::FLAGS.set(irp.address, IRP_PAGING_IO | IRP_NOCACHE | synchronous);
+            }
+        }
+        *place.request.borrow_mut() = Some(Request {
+            irp: Rc::clone(&irp),
+            major,
+            bytes,
+            fill,
+        });
+        tally.under_way.set(tally.under_way.get() + 1);
+        tally
+            .under_way_max
+            .set(tally.under_way_max.get().max(tally.under_way.get()));
+        let context = self.current();
+        *irp.done.borrow_mut() = Some(Box::new(move |machine, _| machine.wake(context)));
+        let at_dispatch = transfers && random.chance(workload.at_dispatch_per_mille);
+        if at_dispatch {
+            context.irql.set(DISPATCH_LEVEL);
+        }
+        self.send_from_initiator(&irp, device);
+        if at_dispatch {
+            context.irql.set(0);
+        }
+    }
+
+    /// Writes the parameters of a READ or WRITE, and the data of the latter.
+    fn describe_transfer(&self, device: usize, place: &Place, irp: &IrpRecord, bytes: usize, major: u8, fill: u8) {
+        let location = irp.stack_location(irp.stack_count);
+        io_stack_location::ARGUMENT1.set(location, bytes);
+        io_stack_location::ARGUMENT3.set(location, place.medium);
+        if device_object::FLAGS.get(device) & DO_DIRECT_IO != 0 {
+            irp::MDL_ADDRESS.set(irp.address, place.mdl);
+        } else {
+            irp::SYSTEM_BUFFER.set(irp.address, place.buffer);
+        }
+        irp::USER_BUFFER.set(irp.address, place.buffer);
+        // The first and the last byte of what is transferred stand for all of it, which keeps a run quick.
+        if major == IRP_MJ_WRITE {
+            guest::write(place.buffer, fill);
+            guest::write(place.buffer + bytes - 1, fill);
+        } else {
+            guest::write(place.buffer, !fill);
+            guest::write(place.buffer + bytes - 1, !fill);
+        }
+    }
+
+    /// Takes a request back that has been completed, and checks what it brought.
+    fn collect(&self, place: &Place, tally: &Tally) {
+        let done =
+            place.request.borrow().as_ref().is_some_and(|request| {
+                request.irp.owner.get() == Owner::Done && request.irp.sent_returned.get().is_some()
+            });
+        if !done {
+            return;
+        }
+        let Some(request) = place.request.borrow_mut().take() else {
+            return;
+        };
+        tally.under_way.set(tally.under_way.get() - 1);
+        let status = request.irp.final_status.get();
+        if nt_success(status) {
+            tally.succeeded.set(tally.succeeded.get() + 1);
+            self.check_data(place, &request);
+        } else {
+            tally.failed.set(tally.failed.get() + 1);
+            self.reporter.count(&format!("ended with {}", status::name(status)), 1);
+            if request.major == IRP_MJ_WRITE {
+                *place.written.borrow_mut() = None;
+            }
+        }
+    }
+
+    fn check_data(&self, place: &Place, request: &Request) {
+        let information = request.irp.final_information.get();
+        if matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE) && information != request.bytes {
+            self.violation_about(
+                Some(&request.irp),
+                &rules::DATA_CHANGED,
+                &format!(
+                    "a transfer of {} bytes succeeded with an information of {information}",
+                    request.bytes
+                ),
+            );
+        }
+        match request.major {
+            IRP_MJ_WRITE => {
+                *place.written.borrow_mut() = Some((request.fill, request.bytes));
+            }
+            IRP_MJ_READ => {
+                let Some((fill, known)) = *place.written.borrow() else {
+                    return;
+                };
+                let first = guest::read::<u8>(place.buffer);
+                let last = guest::read::<u8>(place.buffer + request.bytes - 1);
+                if first != fill || (request.bytes == known && last != fill) {
+                    self.violation_about(
+                        Some(&request.irp),
+                        &rules::DATA_CHANGED,
+                        &format!("a READ brought {first:#04x} and {last:#04x} where {fill:#04x} had been written"),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn maybe_cancel(&'static self, places: &[Place], workload: Workload, random: &Random) {
+        if !random.chance(workload.cancel_per_mille) {
+            return;
+        }
+        let irp = places[random.index(places.len())]
+            .request
+            .borrow()
+            .as_ref()
+            .map(|request| Rc::clone(&request.irp));
+        if let Some(irp) = irp {
+            self.cancel_irp(&irp);
+        }
+    }
+
+    /// Sends an IRP as its initiator, and checks that what comes back fits what has happened to it.
+    pub(crate) fn send_from_initiator(&'static self, irp: &Rc<IrpRecord>, device: usize) -> NtStatus {
+        self.outstanding.borrow_mut().insert(irp.serial, Rc::clone(irp));
+        let returned = self.send(irp, None, device);
+        irp.sent_returned.set(Some(returned));
+        if irp.owner.get() == Owner::Done {
+            self.check_pending_agrees(irp, returned);
+        } else if returned != STATUS_PENDING {
+            self.violation_about(
+                Some(irp),
+                &rules::IRP_DROPPED,
+                &format!(
+                    "the dispatch routine returned {} and the IRP has not been completed",
+                    status::name(returned)
+                ),
+            );
+        }
+        returned
+    }
+
+    /// The sender learns from PendingReturned whether it was told STATUS_PENDING: the two must agree.
+    pub(crate) fn check_pending_agrees(&self, irp: &Rc<IrpRecord>, returned: NtStatus) {
+        let pending = irp.final_pending.get();
+        if pending && returned != STATUS_PENDING {
+            self.violation_about(
+                Some(irp),
+                &rules::MARKED_NOT_PENDING,
+                &format!(
+                    "the IRP was marked pending, and its dispatch routine returned {}",
+                    status::name(returned)
+                ),
+            );
+        }
+        if !pending && returned == STATUS_PENDING {
+            self.violation_about(
+                Some(irp),
+                &rules::PENDING_NOT_MARKED,
+                "the dispatch routine returned STATUS_PENDING, and the IRP was never marked",
+            );
+        }
+    }
+
+    /// Waits until an IRP is back.
+    pub(crate) fn wait_for_irp(&'static self, irp: &Rc<IrpRecord>) {
+        let context = self.current();
+        while irp.owner.get() != Owner::Done {
+            *irp.done.borrow_mut() = Some(Box::new(move |machine, _| machine.wake(context)));
+            self.block();
+        }
+    }
+}

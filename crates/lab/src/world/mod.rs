@@ -1,0 +1,6 @@
+//! What is around the driver: the disk below it, those who send it requests, and the scenarios they play.
+
+pub(crate) mod disk;
+pub(crate) mod initiator;
+pub(crate) mod scenario;
+pub(crate) mod stack;

@@ -1,0 +1,300 @@
+//! The device stack that the driver joins: made, started, removed, with what must hold at each step.
+
+use std::rc::Rc;
+
+use super::disk::{Disk, DiskDriver, Habits, SECTOR_BYTES};
+use crate::{
+    guest,
+    kernel::{
+        Machine,
+        activation::Routine,
+        io::{
+            call::{IRP_MJ_PNP, IRP_MJ_POWER},
+            device::{DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_PAGABLE, Native, NewDevice},
+            irp::{INITIAL_STATUS, Origin},
+        },
+        layout::{device_object, driver_object, io_stack_location, irp},
+        status::{self, NtStatus, STATUS_PENDING, nt_success},
+    },
+    pool::Owner,
+    rules,
+};
+
+const FILE_DEVICE_DISK: u32 = 7;
+
+/// The PnP minor functions that are sent.
+pub(crate) mod pnp {
+    pub(crate) const START_DEVICE: u8 = 0x00;
+    pub(crate) const QUERY_REMOVE_DEVICE: u8 = 0x01;
+    pub(crate) const REMOVE_DEVICE: u8 = 0x02;
+    pub(crate) const QUERY_CAPABILITIES: u8 = 0x09;
+    pub(crate) const SURPRISE_REMOVAL: u8 = 0x17;
+}
+
+/// The devices of a disk, and the driver on top of them.
+pub(crate) struct DeviceStack {
+    /// The physical device object.
+    pub(crate) bottom: usize,
+    /// The disk's own device object.
+    pub(crate) disk: usize,
+    /// What requests are sent to.
+    pub(crate) top: usize,
+    /// The device of the driver, where it made one.
+    pub(crate) filter: Option<usize>,
+}
+
+impl Machine {
+    /// Makes the disk's two devices.
+    pub(crate) fn make_disk(&'static self, habits: Habits, buffered: bool) -> DeviceStack {
+        let disk = Rc::new(Disk::new(self.config.seed, habits));
+        *self.disk.borrow_mut() = Some(Rc::clone(&disk));
+        let driver = self.make_driver_object("\\Driver\\labdisk");
+        let native: Rc<dyn Native> = Rc::new(DiskDriver(disk));
+        let buffering = if buffered { DO_BUFFERED_IO } else { DO_DIRECT_IO };
+        let make = |flags: u32| {
+            let new = NewDevice {
+                driver,
+                extension_bytes: 16,
+                device_type: FILE_DEVICE_DISK,
+                characteristics: 0x100,
+                exclusive: false,
+                named: false,
+            };
+            let device = self.create_device(&new, Some(Rc::clone(&native)));
+            let device = device.unwrap_or_else(|| self.cannot("there is no memory for a disk"));
+            device_object::SECTOR_SIZE.set(device, u16::try_from(SECTOR_BYTES).unwrap_or_default());
+            device_object::FLAGS.set(device, flags);
+            device
+        };
+        let bottom = make(DO_POWER_PAGABLE | buffering);
+        let disk = make(DO_POWER_PAGABLE | buffering);
+        self.attach_device(disk, bottom);
+        DeviceStack {
+            bottom,
+            disk,
+            top: disk,
+            filter: None,
+        }
+    }
+
+    /// Calls AddDevice for the disk, and checks the device that it attached. `false` where AddDevice failed.
+    pub(crate) fn add_device(&'static self, stack: &mut DeviceStack, may_fail: bool) -> bool {
+        let Some(routine) = self.add_device_routine() else {
+            return true;
+        };
+        let driver = self.loaded().object;
+        let blocks = self.pool.borrow().counters(Owner::Driver).live_blocks();
+        let result = self.call_routine(Routine::AddDevice, routine, [driver, stack.bottom, 0, 0]);
+        let result = result as u32 as NtStatus;
+        let top = self.top_of_stack(stack.bottom);
+        if !nt_success(result) {
+            if !may_fail {
+                self.cannot(&format!(
+                    "AddDevice returned {} ({:#010x})",
+                    status::name(result),
+                    result.cast_unsigned()
+                ));
+            }
+            if top != stack.disk {
+                self.violation(
+                    &rules::REMOVED_NOT_DETACHED,
+                    "AddDevice failed and left its device attached",
+                );
+            }
+            if driver_object::DEVICE_OBJECT.get(driver) != 0 {
+                self.violation(
+                    &rules::REMOVED_NOT_DELETED,
+                    "AddDevice failed and left its device object",
+                );
+            }
+            let left = self.pool.borrow().counters(Owner::Driver).live_blocks();
+            if left > blocks {
+                self.violation(
+                    &rules::POOL_LEAKED,
+                    "AddDevice failed and left pool that it had allocated",
+                );
+            }
+            return false;
+        }
+        if top != stack.disk {
+            self.check_inherited(top, stack.disk);
+            stack.filter = Some(top);
+            stack.top = top;
+        }
+        true
+    }
+
+    /// What a filter takes over from the device below it.
+    fn check_inherited(&self, filter: usize, below: usize) {
+        let [ours, theirs] = [filter, below].map(|device| device_object::FLAGS.get(device));
+        if ours & DO_DEVICE_INITIALIZING != 0 {
+            self.violation(
+                &rules::STILL_INITIALIZING,
+                "AddDevice returned with DO_DEVICE_INITIALIZING set in its device",
+            );
+        }
+        let buffering = DO_BUFFERED_IO | DO_DIRECT_IO;
+        if ours & buffering != theirs & buffering {
+            self.violation(
+                &rules::IO_FLAGS_NOT_INHERITED,
+                &format!(
+                    "the device below has flags {:#x} of DO_BUFFERED_IO and DO_DIRECT_IO, the filter {:#x}",
+                    theirs & buffering,
+                    ours & buffering
+                ),
+            );
+        }
+        if theirs & DO_POWER_PAGABLE != 0 && ours & DO_POWER_PAGABLE == 0 {
+            self.violation(
+                &rules::POWER_PAGABLE_NOT_INHERITED,
+                "the device below has DO_POWER_PAGABLE, the filter has not",
+            );
+        }
+        let [ours, theirs] = [filter, below].map(|device| device_object::DEVICE_TYPE.get(device));
+        if ours != theirs {
+            self.violation(
+                &rules::DEVICE_TYPE_NOT_INHERITED,
+                &format!("the device below is of type {theirs:#x}, the filter of type {ours:#x}"),
+            );
+        }
+    }
+
+    /// Sends a PnP request and waits for it.
+    pub(crate) fn send_pnp(&'static self, stack: &DeviceStack, minor: u8) -> NtStatus {
+        self.send_and_wait(stack.top, IRP_MJ_PNP, minor)
+    }
+
+    /// Sends a power request and waits for it.
+    pub(crate) fn send_power(&'static self, stack: &DeviceStack, minor: u8) -> NtStatus {
+        self.send_and_wait(stack.top, IRP_MJ_POWER, minor)
+    }
+
+    fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
+        let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
+        let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
+        irp::STATUS.set(irp.address, INITIAL_STATUS);
+        let location = irp.stack_location(irp.stack_count);
+        io_stack_location::MAJOR_FUNCTION.set(location, major);
+        io_stack_location::MINOR_FUNCTION.set(location, minor);
+        let answer = if minor == pnp::QUERY_CAPABILITIES && major == IRP_MJ_PNP {
+            self.kernel_block(0x40)
+        } else {
+            0
+        };
+        if answer != 0 {
+            guest::write(answer, 0x40_u16);
+            guest::write(answer + 2, 1_u16);
+            io_stack_location::ARGUMENT1.set(location, answer);
+        }
+        let status = self.send_and_wait_irp(&irp, device);
+        if answer != 0 {
+            self.free_kernel_block(answer);
+        }
+        status
+    }
+
+    /// Removes the device, as the PnP manager does, and checks that the driver has let it go.
+    pub(crate) fn remove_device(&'static self, stack: &mut DeviceStack, surprise: bool) {
+        if surprise {
+            self.phase("SURPRISE_REMOVAL");
+            self.send_pnp(stack, pnp::SURPRISE_REMOVAL);
+        } else {
+            self.phase("QUERY_REMOVE_DEVICE");
+            self.send_pnp(stack, pnp::QUERY_REMOVE_DEVICE);
+        }
+        self.check_quiet();
+        self.phase("REMOVE_DEVICE");
+        let status = self.send_pnp(stack, pnp::REMOVE_DEVICE);
+        if !nt_success(status) {
+            self.violation(
+                &rules::REMOVE_FAILED,
+                &format!("REMOVE_DEVICE ended with {}", status::name(status)),
+            );
+        }
+        if let Some(filter) = stack.filter.take() {
+            if device_object::ATTACHED_DEVICE.get(stack.disk) != 0 {
+                self.violation(
+                    &rules::REMOVED_NOT_DETACHED,
+                    "the device is still attached after REMOVE_DEVICE",
+                );
+            }
+            if self.devices.is_live(filter) {
+                self.violation(
+                    &rules::REMOVED_NOT_DELETED,
+                    "the device object is still there after REMOVE_DEVICE",
+                );
+            }
+        }
+        stack.top = stack.disk;
+        self.detach_device(stack.bottom);
+        self.delete_device(stack.disk);
+        self.delete_device(stack.bottom);
+    }
+
+    /// No request is under way: nothing may be held for one.
+    pub(crate) fn check_quiet(&self) {
+        for tag in self.remove_locks_held() {
+            if let Some(irp) = self.irp_of_tag(tag)
+                && irp.owner.get() == crate::kernel::io::irp::Owner::Done
+            {
+                self.violation_about(
+                    Some(&irp),
+                    &rules::REMOVE_LOCK_LEAKED,
+                    "a remove lock is still held for an IRP that has been completed",
+                );
+            }
+        }
+        if let Some(irp) = self.lost_wrapper() {
+            self.violation_about(
+                Some(&irp),
+                &rules::WRAPPER_LOST,
+                "what IoSetCompletionRoutineEx allocated for an IRP was not freed by the time that it was completed",
+            );
+        }
+    }
+
+    /// Unloads the driver, if it can be, and checks that nothing of it is left.
+    pub(crate) fn unload(&'static self) {
+        let Some(routine) = self.unload_routine() else {
+            self.reporter.count("no DriverUnload", 1);
+            return;
+        };
+        self.phase("DriverUnload");
+        let driver = self.loaded();
+        self.call_routine(Routine::Unload, routine, [driver.object, 0, 0, 0]);
+        if driver_object::DEVICE_OBJECT.get(driver.object) != 0 {
+            self.violation(
+                &rules::REMOVED_NOT_DELETED,
+                "the driver was unloaded and has a device object left",
+            );
+        }
+        let pool = self.pool.borrow();
+        let left: Vec<_> = pool.live(Owner::Driver).collect();
+        if let Some(first) = left.first() {
+            let at = driver.symbols.locate_call(first.allocated_at).to_string();
+            let message = format!(
+                "the driver was unloaded and left {} pool blocks of {} bytes; the first, '{}', {} bytes, was allocated \
+                 at {at}",
+                left.len(),
+                left.iter().map(|block| block.bytes).sum::<usize>(),
+                first.tag,
+                first.bytes,
+            );
+            drop(pool);
+            self.violation(&rules::POOL_LEAKED, &message);
+        }
+    }
+
+    /// Sends an IRP and waits until it is back; returns its status.
+    pub(crate) fn send_and_wait_irp(
+        &'static self,
+        irp: &Rc<crate::kernel::io::irp::IrpRecord>,
+        device: usize,
+    ) -> NtStatus {
+        let returned = self.send_from_initiator(irp, device);
+        if returned == STATUS_PENDING {
+            self.wait_for_irp(irp);
+        }
+        irp.final_status.get()
+    }
+}
