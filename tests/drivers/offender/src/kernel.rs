@@ -94,10 +94,10 @@ pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut
 // The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break are the
 // kernel's rules, which is what this driver is for, and because the pointers are ones that the kernel has handed out: the
 // few that are not are made where an offence says so.
-#[link(name = "ntoskrnl", kind = "static")]
+#[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
-    pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut u8;
-    pub(crate) safe fn ExFreePoolWithTag(block: *mut u8, tag: u32);
+    pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
+    pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn FsRtlIsNameInExpression(
         expression: *const UnicodeString,
         name: *const UnicodeString,

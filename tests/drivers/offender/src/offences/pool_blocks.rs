@@ -1,5 +1,7 @@
 //! Offences with pool. The READ itself is passed on; where there is no memory, that is all.
 
+use core::ffi::c_void;
+
 use crate::{kernel::NtStatus, pool, request::Request, switch::Conduct};
 
 /// A multiple of the 16 bytes to which pool is aligned: a special pool block of this size ends where its page ends.
@@ -62,24 +64,24 @@ pub(super) fn use_after_free(request: Request, conduct: Conduct) -> NtStatus {
 }
 
 /// Does something with a new block, where there is one.
-fn with_block(bytes: usize, work: impl FnOnce(*mut u8)) {
+fn with_block(bytes: usize, work: impl FnOnce(*mut c_void)) {
     let block = pool::allocate(bytes);
     if !block.is_null() {
         work(block);
     }
 }
 
-fn write_near_end(block: *mut u8, bytes: usize, conduct: Conduct) {
+fn write_near_end(block: *mut c_void, bytes: usize, conduct: Conduct) {
     let offset = if conduct.offends() {
         bytes
     } else {
         bytes.wrapping_sub(1)
     };
     // SAFETY: the last byte of the block; or the one behind it, which is the offence.
-    unsafe { block.wrapping_add(offset).write_volatile(0x5A) };
+    unsafe { block.cast::<u8>().wrapping_add(offset).write_volatile(0x5A) };
 }
 
-fn read(block: *const u8) {
+fn read(block: *const c_void) {
     // SAFETY: the first byte of the block, which has been freed where that is the offence.
-    unsafe { block.read_volatile() };
+    unsafe { block.cast::<u8>().read_volatile() };
 }
