@@ -6,7 +6,6 @@
 //! from one build to the next.
 
 use std::{
-    collections::HashSet,
     env,
     ffi::{OsStr, OsString},
     fs,
@@ -45,7 +44,7 @@ pub(super) fn apply(cargo: &mut Command, tools: &Path, target: Target, linker: &
 pub(super) fn link(arguments: Vec<OsString>) -> Result<ExitCode> {
     let linker = PathBuf::from(env::var_os(LINKER).with_context(|| format!("{NAME} is called by cargo xtask only"))?);
     let plan = Plan::new(arguments)?;
-    let folder = plan.output_folder.join("link");
+    let folder = plan.output_folder.join(&plan.link_folder);
     // What an interrupted run has left is no input of this one.
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -94,12 +93,13 @@ struct Plan {
     inputs: Vec<(PathBuf, OsString)>,
     outputs: Vec<OsString>,
     output_folder: PathBuf,
+    /// Where the linker proper runs, below the output's folder: one for each image, since two may be linked at once.
+    link_folder: OsString,
 }
 
 impl Plan {
     fn new(arguments: Vec<OsString>) -> Result<Self> {
         let mut plan = Self::default();
-        let mut names = HashSet::new();
         for argument in arguments {
             let text = argument
                 .to_str()
@@ -111,6 +111,7 @@ impl Plan {
                     .context("the linker is given no folder to write to")?
                     .to_owned();
                 let name = bare_name(path)?;
+                plan.link_folder = format!("link-{name}").into();
                 // The linker names the map and the debugging information after the image.
                 plan.outputs.extend([
                     name.into(),
@@ -123,12 +124,12 @@ impl Plan {
                 plan.outputs.push(name.into());
                 plan.arguments.push(format!("/IMPLIB:{name}").into());
             } else if let Some(path) = text.strip_prefix("/DEF:") {
-                let name = plan.input(path, &mut names)?;
+                let name = plan.input(path)?;
                 plan.arguments.push(format!("/DEF:{name}").into());
             } else if text.starts_with("/LIBPATH:") {
                 // Every library is given with its path, so there is nothing to search for.
             } else if Path::new(text).is_file() {
-                let name = plan.input(text, &mut names)?;
+                let name = plan.input(text)?;
                 plan.arguments.push(name.into());
             } else if text.starts_with('@') {
                 bail!(
@@ -146,13 +147,15 @@ impl Plan {
     }
 
     /// Takes an input file and gives back the name that it has in the linker's folder.
-    fn input(&mut self, path: &str, names: &mut HashSet<OsString>) -> Result<String> {
+    fn input(&mut self, path: &str) -> Result<String> {
         let path = Path::new(path);
         let name = bare_name(path)?.to_owned();
-        if !names.insert(name.clone().into()) {
-            bail!("two of the linker's inputs have the name {name}; run `cargo clean` and build again");
+        match self.inputs.iter().find(|(_, known)| *known == *name) {
+            None => self.inputs.push((path.to_owned(), name.clone().into())),
+            // A library that two crates ask for is given twice.
+            Some((known, _)) if known == path => {}
+            Some(_) => bail!("two of the linker's inputs have the name {name}; run `cargo clean` and build again"),
         }
-        self.inputs.push((path.to_owned(), name.clone().into()));
         Ok(name)
     }
 }
@@ -209,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn two_images_that_are_linked_at_once_do_not_share_a_folder() {
+        let [first, second] = ["a", "b"].map(|name| plan(&[format!("/OUT:/deps/{name}.dll")]).unwrap());
+        assert_eq!(first.output_folder, second.output_folder);
+        assert_ne!(first.link_folder, second.link_folder);
+    }
+
+    #[test]
     fn two_inputs_of_one_name_are_not_mixed_up() {
         let folder = tempfile::tempdir().unwrap();
         let mut arguments = vec!["/OUT:d.dll".to_owned()];
@@ -219,6 +229,17 @@ mod tests {
             arguments.push(object.to_str().unwrap().to_owned());
         }
         assert!(plan(&arguments).unwrap_err().to_string().contains("a.o"));
+    }
+
+    #[test]
+    fn one_input_that_is_given_twice_is_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("kernel.lib");
+        fs::write(&library, "").unwrap();
+        let library = library.to_str().unwrap().to_owned();
+        let plan = plan(&[library.clone(), library, "/OUT:/deps/d.dll".to_owned()]).unwrap();
+        assert_eq!(plan.inputs.len(), 1);
+        assert_eq!(plan.arguments[..2], ["kernel.lib", "kernel.lib"]);
     }
 
     #[test]
