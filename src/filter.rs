@@ -17,6 +17,7 @@ impl Driver for Filter {
             Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
             // Neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
             Request::SurpriseRemoval(irp) => irp.succeed_and_call(),
+            Request::Read { irp, .. } | Request::Write { irp, .. } => irp.skip_and_call(),
             Request::Other(irp) => irp.skip_and_call(),
         })
     }
