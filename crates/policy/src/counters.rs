@@ -4,6 +4,9 @@
 //! them. A word that is read is exact; words are read one after the other, so two of them may differ by what was
 //! counted in between. Rates and ratios are the reader's business.
 
+#[cfg(not(loom))]
+use zerocopy::FromZeros;
+
 use crate::histogram::Histogram;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -25,6 +28,7 @@ impl Operation {
 ///
 /// Once all is quiet, `completed_success + completed_error` is the count of `latency_ns`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(loom), derive(FromZeros))]
 #[repr(C)]
 pub struct OperationCounters<W> {
     /// Requests that were followed, counted before the lower driver could complete them.
@@ -43,6 +47,7 @@ pub struct OperationCounters<W> {
 
 /// What is counted for a device: of [`AtomicU64`] in a shard, of `u64` in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(loom), derive(FromZeros))]
 #[repr(C)]
 pub struct Counters<W> {
     /// Reads.
@@ -156,6 +161,7 @@ impl Counters<u64> {
 ///
 /// All-zero memory is a shard in which nothing has been counted.
 #[derive(Debug)]
+#[cfg_attr(not(loom), derive(FromZeros))]
 #[repr(C, align(128))]
 pub struct Shard {
     pub(crate) counters: Counters<AtomicU64>,

@@ -6,6 +6,9 @@
 //!
 //! It keeps no sum and no exact extremes: what it answers are the bounds of buckets, and those hold.
 
+#[cfg(not(loom))]
+use zerocopy::FromZeros;
+
 use crate::sync::{AtomicU64, Ordering};
 
 /// Buckets to each power of two, as a power of two itself.
@@ -21,6 +24,7 @@ pub const BUCKETS: usize = (OVERFLOW_BITS - SUB_BUCKET_BITS + 1) as usize * SUB_
 
 /// The buckets: of [`AtomicU64`] where processors share them, of `u64` in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(loom), derive(FromZeros))]
 #[repr(C)]
 pub struct Histogram<W> {
     pub(crate) buckets: [W; BUCKETS],

@@ -42,7 +42,11 @@ fn common_counters_are_converted_exactly() {
         }
     }
     assert_eq!(clock(3_579_545).nanoseconds(3_579_545), 1_000_000_000);
-    assert_eq!(clock(3_000_000_000).nanoseconds(3), 1, "a whole nanosecond came out short");
+    assert_eq!(
+        clock(3_000_000_000).nanoseconds(3),
+        1,
+        "a whole nanosecond came out short"
+    );
 }
 
 #[test]

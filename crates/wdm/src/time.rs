@@ -7,7 +7,9 @@ use wdk_sys::{LARGE_INTEGER, ntddk::KeQueryPerformanceCounter};
 use crate::layout::large_integer;
 
 /// A reading of the performance counter. It never goes back, and all processors agree on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// The default is the counter's start, from which nothing can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticks(u64);
 
 impl Ticks {
