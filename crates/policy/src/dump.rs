@@ -64,7 +64,10 @@ impl fmt::Display for DumpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { address, bytes } => {
-                write!(f, "the {bytes} bytes at {address:#x} cannot be read; is the dump complete?")
+                write!(
+                    f,
+                    "the {bytes} bytes at {address:#x} cannot be read; is the dump complete?"
+                )
             }
             Self::NotStatistics { address } => write!(
                 f,

@@ -97,14 +97,7 @@ impl Statistics<'_> {
     ///
     /// `bytes_transferred` is what IoStatus says of it, and counts only with a success status: with an error it means
     /// nothing.
-    pub fn done(
-        &self,
-        shard: usize,
-        operation: Operation,
-        status: i32,
-        bytes_transferred: u64,
-        latency_ticks: u64,
-    ) {
+    pub fn done(&self, shard: usize, operation: Operation, status: i32, bytes_transferred: u64, latency_ticks: u64) {
         let counters = self.shard(shard).counters.operation(operation);
         if status >= 0 {
             add(&counters.completed_success, 1);

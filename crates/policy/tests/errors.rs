@@ -39,7 +39,10 @@ fn statuses_are_counted_apart_in_the_order_in_which_they_appeared() {
 fn a_status_of_zero_is_no_free_entry() {
     let counts = recorded(&[0, 1, 0]);
     assert_eq!(
-        counts.iter().map(|entry| (entry.status, entry.count)).collect::<Vec<_>>(),
+        counts
+            .iter()
+            .map(|entry| (entry.status, entry.count))
+            .collect::<Vec<_>>(),
         [(0, 2), (1, 1)]
     );
 }

@@ -32,11 +32,7 @@ fn check_bucket(value: u64) {
         (bucket.lower..=bucket.upper).contains(&value),
         "{value} is not in {bucket:?}"
     );
-    assert_eq!(
-        bucket.is_overflow(),
-        value >= OVERFLOW_FROM,
-        "{value} is in {bucket:?}"
-    );
+    assert_eq!(bucket.is_overflow(), value >= OVERFLOW_FROM, "{value} is in {bucket:?}");
     if value < 16 {
         assert_eq!(bucket.lower, bucket.upper, "{value} has no bucket of its own");
     } else if !bucket.is_overflow() {
@@ -107,7 +103,10 @@ fn a_count_that_would_overflow_stops_at_the_largest() {
         doubled.merge(&same);
     }
     assert_eq!(doubled.count(), u64::MAX);
-    assert_eq!(doubled.percentile(Percentile::per_mille(1)).expect("not empty").lower, 7);
+    assert_eq!(
+        doubled.percentile(Percentile::per_mille(1)).expect("not empty").lower,
+        7
+    );
 }
 
 #[test]
@@ -152,7 +151,10 @@ fn a_share_above_all_is_all() {
 
 /// Values of every magnitude alike, which a plain `any` would not give.
 fn values() -> impl Strategy<Value = Vec<u64>> {
-    prop::collection::vec((any::<u64>(), 0..u64::BITS).prop_map(|(value, shift)| value >> shift), 1..200)
+    prop::collection::vec(
+        (any::<u64>(), 0..u64::BITS).prop_map(|(value, shift)| value >> shift),
+        1..200,
+    )
 }
 
 proptest! {

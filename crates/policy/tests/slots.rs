@@ -70,9 +70,15 @@ fn giving_back_what_is_free_or_does_not_exist_fails_and_changes_nothing() {
     let words = words(layout);
     let slots = Slots::new(layout, &words).expect("enough words");
     let slot = slots.take(1).expect("all are free");
-    assert_eq!(slots.give_back(SlotIndex::new(slot.get() + 1)), Err(GiveBackError::NotTaken));
+    assert_eq!(
+        slots.give_back(SlotIndex::new(slot.get() + 1)),
+        Err(GiveBackError::NotTaken)
+    );
     assert_eq!(slots.give_back(SlotIndex::new(130)), Err(GiveBackError::OutOfRange));
-    assert_eq!(slots.give_back(SlotIndex::new(u32::MAX)), Err(GiveBackError::OutOfRange));
+    assert_eq!(
+        slots.give_back(SlotIndex::new(u32::MAX)),
+        Err(GiveBackError::OutOfRange)
+    );
     assert_eq!(slots.taken(), 1);
     assert_eq!(slots.give_back(slot), Ok(()));
     assert_eq!(slots.give_back(slot), Err(GiveBackError::NotTaken));
@@ -89,7 +95,10 @@ fn a_layout_says_how_many_words_it_needs_and_fewer_are_refused() {
     assert!(Slots::new(many, &words[1..]).is_none());
     assert!(Slots::new(many, &words).is_some());
     let most = NonZeroU32::MAX;
-    assert_eq!(SlotLayout::new(most, NonZeroU32::MIN).map(|layout| layout.slots()), Some(u32::MAX));
+    assert_eq!(
+        SlotLayout::new(most, NonZeroU32::MIN).map(|layout| layout.slots()),
+        Some(u32::MAX)
+    );
     assert_eq!(SlotLayout::new(most, most), None);
 }
 
