@@ -204,10 +204,11 @@ impl Percentile {
 
     /// The rank of the value that is meant among `count` sorted ones, from 1 on: the share of `count`, rounded up.
     fn rank_of(self, count: u64) -> u64 {
-        let (share, all) = (u64::from(self.0), u64::from(Self::ALL));
+        const ALL: u64 = Percentile::ALL as u64;
+        let share = u64::from(self.0);
         // In two parts, since `count * share` need not fit. The first product is at most `count`.
-        let whole = (count / all).saturating_mul(share);
-        let rest = (count % all).saturating_mul(share).div_ceil(all);
+        let whole = (count / ALL).saturating_mul(share);
+        let rest = (count % ALL).saturating_mul(share).div_ceil(ALL);
         whole.saturating_add(rest).max(1)
     }
 }

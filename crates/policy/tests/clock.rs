@@ -81,8 +81,9 @@ proptest! {
     }
 
     #[test]
-    fn longer_spans_are_not_shorter(hz in 1..=u64::MAX, shift in 0..u64::BITS, first: u64, second: u64) {
+    fn a_longer_span_is_not_shorter(hz in 1..=u64::MAX, shift in 0..u64::BITS, first: u64, second: u64) {
         let clock = clock((hz >> shift).max(1));
-        prop_assert_eq!(first.cmp(&second), first.cmp(&second).min(clock.nanoseconds(first).cmp(&clock.nanoseconds(second))).max(first.cmp(&second)));
+        let (shorter, longer) = (first.min(second), first.max(second));
+        prop_assert!(clock.nanoseconds(shorter) <= clock.nanoseconds(longer));
     }
 }
