@@ -34,10 +34,8 @@ impl Slab {
             return false;
         };
         // Loom fails where another owner's use is not over, or may not be seen to be.
-        self.contents[place].with_mut(|contents| {
-            // SAFETY: loom's cell has checked that nobody else is at it.
-            unsafe { *contents += 1 }
-        });
+        // SAFETY: loom's cell has checked that nobody else is at it.
+        self.contents[place].with_mut(|contents| unsafe { *contents += 1 });
         self.shards[0].give_back(place);
         true
     }
@@ -61,10 +59,13 @@ fn a_slot_has_one_owner_at_a_time_and_each_sees_what_the_last_one_did() {
     }
 }
 
-/// An IRP that is held: where the two meet, and how many calls there have been, which belongs to whoever owns it.
+/// An IRP that is held: where the two meet, and what belongs to whoever owns it.
 struct Irp {
     rendezvous: Rendezvous,
+    /// How often it was sent. Written before the call.
     calls: UnsafeCell<u32>,
+    /// What the lower driver completed it with: which call that was. Written before the completion routine runs.
+    status: UnsafeCell<u32>,
 }
 
 const CALLS: u32 = 2;
@@ -78,10 +79,20 @@ struct Ended(u32, Vec<Completion>);
 impl Irp {
     /// Lets the owner decide: to send the IRP again, up to so many times.
     fn is_sent_again(&self) -> bool {
-        self.calls.with(|calls| {
-            // SAFETY: loom's cell has checked that nobody writes.
-            unsafe { *calls < CALLS }
-        })
+        // SAFETY: loom's cell has checked that nobody writes.
+        let calls = self.calls.with(|calls| unsafe { *calls });
+        // SAFETY: as above.
+        let status = self.status.with(|status| unsafe { *status });
+        assert_eq!(status, calls, "the owner sees what the lower driver completed it with");
+        calls < CALLS
+    }
+
+    /// What the lower driver does before it completes the IRP.
+    fn set_status(&self) {
+        // SAFETY: loom's cell has checked that nobody writes.
+        let calls = self.calls.with(|calls| unsafe { *calls });
+        // SAFETY: loom's cell has checked that nobody else is at it.
+        self.status.with_mut(|status| unsafe { *status = calls });
     }
 }
 
@@ -90,12 +101,13 @@ fn pump(irp: &Arc<Irp>) -> Ended {
     let mut completions = Vec::new();
     loop {
         irp.rendezvous.restart();
-        irp.calls.with_mut(|calls| {
-            // SAFETY: loom's cell has checked that nobody else is at it.
-            unsafe { *calls += 1 }
-        });
+        // SAFETY: loom's cell has checked that nobody else is at it.
+        irp.calls.with_mut(|calls| unsafe { *calls += 1 });
         let completed = Arc::clone(irp);
-        completions.push(Completion(thread::spawn(move || completion_routine(&completed))));
+        completions.push(Completion(thread::spawn(move || {
+            completed.set_status();
+            completion_routine(&completed)
+        })));
         if irp.rendezvous.returned() == Turn::Theirs {
             return Ended(0, completions);
         }
@@ -129,12 +141,11 @@ fn an_irp_that_is_held_and_sent_again_ends_once_and_has_one_owner_at_a_time() {
         let irp = Arc::new(Irp {
             rendezvous: Rendezvous::new(),
             calls: UnsafeCell::new(0),
+            status: UnsafeCell::new(0),
         });
         let ended = pump(&irp);
         assert_eq!(ends(ended), 1);
-        irp.calls.with(|calls| {
-            // SAFETY: every other processor is done.
-            assert_eq!(unsafe { *calls }, CALLS);
-        });
+        // SAFETY: every other processor is done.
+        assert_eq!(irp.calls.with(|calls| unsafe { *calls }), CALLS);
     });
 }
