@@ -53,6 +53,7 @@ pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected, RemoveDevice, Request};
 pub use irql::{Dispatch, Passive};
 pub use observe::{Observe, View, WithSlot};
+pub use remove_lock::KeptDevice;
 pub use slab::{Slab, Slot};
 pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use status::{NtError, NtStatus};
