@@ -148,7 +148,7 @@ impl Statistics<'_> {
         }
     }
 
-    /// All that this device has counted so far, in 5 KB of the caller's stack. A driver uses
+    /// All that this device has counted so far, in 5 KB of the caller's stack. A driver has pool for it, and uses
     /// [`add_to`](Self::add_to).
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
