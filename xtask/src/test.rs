@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build::{Artifacts, Builder},
-    docs,
+    compile_fail, docs,
     gate::Check,
     inf::Match,
     lints, package, process,
@@ -68,6 +68,7 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
         package(workspace, &builder, Target::X64, Profile::Release)
     })?;
     step("clippy, driver", || builder.clippy(workspace))?;
+    step("what must not compile", || compile_fail::check(workspace, &builder))?;
     // The driver's own tests are ignored by a plain `cargo test`, since that has no driver to run.
     step("tests", || {
         process::run(
