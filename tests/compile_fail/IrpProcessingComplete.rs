@@ -4,9 +4,9 @@
 //! Enforced by: `Irp`, `Outcome`
 #![no_std]
 
-use wdm::{Driver, Irp, Outcome};
 #[cfg(misuse)]
 use wdm::NtStatus;
+use wdm::{Driver, Irp, Outcome};
 
 /// Lets the request pass.
 pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {

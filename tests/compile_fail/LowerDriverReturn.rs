@@ -10,8 +10,8 @@ pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
     let sent: Dispatched<'_> = irp.skip_and_call();
     #[cfg(misuse)]
     let sent = Dispatched {
-        status: wdm::NtStatus::SUCCESS, //~ ERROR E0451: field `status` of struct `Dispatched` is private
-        ..sent //~ ERROR E0451: field `brand` of struct `Dispatched` is private
+        status: wdm::NtStatus::SUCCESS, //~ ERROR E0451: fields `status` and `brand` of struct `Dispatched` are private
+        ..sent
     };
     Ok(sent)
 }

@@ -3,9 +3,9 @@
 //! Enforced by: `Dispatched`
 #![no_std]
 
-use wdm::{Driver, Irp, Outcome};
 #[cfg(misuse)]
 use wdm::{Dispatched, NtStatus};
+use wdm::{Driver, Irp, Outcome};
 
 /// Lets the request pass.
 pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {

@@ -9,8 +9,10 @@ use wdm::{Dispatched, Driver, Irp, Outcome};
 pub fn dispatch<'irp, 'other, D: Driver>(irp: Irp<'irp, D>, _other: Dispatched<'other>) -> Outcome<'irp, D> {
     #[cfg(misuse)]
     drop(irp);
+    //~vvv ERROR: lifetime may not live long enough: function was supposed to return data with lifetime `'irp`
+    //~vv ERROR: lifetime may not live long enough: function was supposed to return data with lifetime `'other`
     #[cfg(misuse)]
-    return Ok(_other); //~ ERROR: lifetime may not live long enough
+    return Ok(_other);
     #[cfg(not(misuse))]
     Ok(irp.skip_and_call())
 }

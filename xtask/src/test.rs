@@ -54,7 +54,8 @@ const PLANTED: [Planted; 2] = [
 /// A step fails; it has said why.
 pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step("formatting", || {
-        process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))
+        process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))?;
+        compile_fail::formatted(workspace)
     })?;
     step("the repository's own rules", || own_rules(workspace))?;
     step("generated documentation", || {

@@ -7,7 +7,7 @@ use cargo_metadata::diagnostic::Diagnostic;
 
 use crate::{build::Library, process};
 
-use super::program::Program;
+use super::{EDITION, program::Program};
 
 /// Which of a file's two programs is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) fn compile(
     let mut rustc = library.rustc();
     rustc
         .current_dir(root)
-        .args(["--edition", "2024", "--crate-type", "lib", "--crate-name", "program"])
+        .args(["--edition", EDITION, "--crate-type", "lib", "--crate-name", "program"])
         // A value that must be used is dropped with no more than a warning. The rest of the repository denies warnings
         // too, so that a program that is warned of is none to take after.
         .args(["--deny", "warnings", "--check-cfg", "cfg(misuse)"])

@@ -7,16 +7,18 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
+    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     build::{Builder, Library},
     lints::Finding,
+    process,
     workspace::Workspace,
 };
 
@@ -29,6 +31,9 @@ mod verdict;
 
 /// Where the programs are.
 const FOLDER: &str = "tests/compile_fail";
+
+/// The edition that they are written in: the workspace's.
+const EDITION: &str = "2024";
 
 /// What one of the programs is about, as the documentation has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +56,7 @@ pub struct Test {
 pub fn tests(root: &Path) -> Result<Vec<Test>> {
     let (programs, findings) = read(root)?;
     if let Some(finding) = findings.first() {
-        anyhow::bail!("{finding}");
+        bail!("{finding}");
     }
     Ok(programs.into_iter().map(|program| program.test).collect())
 }
@@ -85,6 +90,20 @@ pub fn check(workspace: &Workspace, builder: &Builder) -> Result<()> {
     Ok(())
 }
 
+/// Fails where a program is not formatted, which `cargo fmt` does not see: they belong to no package.
+///
+/// # Errors
+///
+/// A program is not formatted, or rustfmt cannot be run.
+pub fn formatted(workspace: &Workspace) -> Result<()> {
+    let files = files(workspace.root())?;
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt
+        .current_dir(workspace.root())
+        .args(["--check", "--edition", EDITION]);
+    process::run(rustfmt.args(files))
+}
+
 fn judge(program: &Program, root: &Path, library: &Library, output: &Path) -> Result<Vec<Finding>> {
     let compile = |version| compiler::compile(program, version, root, library, output);
     let mut findings = verdict::of_misuse(program, &compile(Version::Misuse)?);
@@ -94,17 +113,8 @@ fn judge(program: &Program, root: &Path, library: &Library, output: &Path) -> Re
 
 /// The programs that are well written, sorted, and what is wrong with the others.
 fn read(root: &Path) -> Result<(Vec<Program>, Vec<Finding>)> {
-    let folder = root.join(FOLDER);
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
-    let mut names = entries
-        .map(|entry| Ok(PathBuf::from(entry?.file_name())))
-        .collect::<Result<Vec<_>>>()?;
-    names.retain(|name| name.extension().is_some_and(|extension| extension == "rs"));
-    names.sort();
-    ensure!(!names.is_empty(), "there is no program in {FOLDER}");
     let (mut programs, mut findings) = (Vec::new(), Vec::new());
-    for name in names {
-        let file = format!("{FOLDER}/{}", name.display());
+    for file in files(root)? {
         let text = fs::read_to_string(root.join(&file)).with_context(|| format!("cannot read {file}"))?;
         match Program::read(&file, &text) {
             Ok(program) => programs.push(program),
@@ -112,6 +122,26 @@ fn read(root: &Path) -> Result<(Vec<Program>, Vec<Finding>)> {
         }
     }
     Ok((programs, findings))
+}
+
+/// The programs, sorted, from the repository's root on and with `/` on every host.
+fn files(root: &Path) -> Result<Vec<String>> {
+    let folder = root.join(FOLDER);
+    let unreadable = || format!("cannot read the folder {}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(unreadable)? {
+        let name = entry.with_context(unreadable)?.file_name();
+        let name = name
+            .to_str()
+            .context("a file of the folder has a name that is no text")
+            .with_context(unreadable)?;
+        if name.ends_with(".rs") {
+            files.push(format!("{FOLDER}/{name}"));
+        }
+    }
+    ensure!(!files.is_empty(), "there is no program in {FOLDER}");
+    files.sort();
+    Ok(files)
 }
 
 /// What `work` makes of each item, in the order of the items, done by as many threads as there are processors.

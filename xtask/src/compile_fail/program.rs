@@ -96,12 +96,9 @@ impl Program {
 impl Expected {
     /// Reads what follows [`NOTE`] in `line`.
     fn read(line: usize, note: &str) -> Result<Self, String> {
-        let above = note.len() - note.trim_start_matches('^').len();
-        let line = line
-            .checked_sub(above)
-            .filter(|line| *line > 0)
-            .ok_or("points to a line above the first")?;
-        let error = note[above..].strip_prefix(" ERROR");
+        let error = note.trim_start_matches('v');
+        let line = line + note.len() - error.len();
+        let error = error.strip_prefix(" ERROR");
         match error.and_then(|error| error.split_once(": ")) {
             Some((code, message)) if is_code(code) && !message.trim().is_empty() => Ok(Self {
                 line,
@@ -193,16 +190,25 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_note_is_for_its_own_line_or_for_as_many_above_it_as_it_has_carets() {
-        let program =
-            program("a(); //~ ERROR E0382: use of moved value: `irp`\nb();\n//~^^ ERROR unused_must_use: unused\n");
+    fn a_note_is_for_its_own_line_or_for_as_many_below_it_as_it_has_arrows() {
+        let program = program(
+            "//~v ERROR E0382: use of moved value: `irp`\n\
+             a(); //~ ERROR unused_must_use: unused\n\
+             //~vv ERROR E0599: no method named `b`\n\
+             \n\
+             b();\n",
+        );
         let error = |line, code: &str, message: &str| Expected {
             line,
             code: code.to_owned(),
             message: message.to_owned(),
         };
-        let moved = error(6, "E0382", "use of moved value: `irp`");
-        assert_eq!(program.expected, [moved, error(6, "unused_must_use", "unused")]);
+        let expected = [
+            error(7, "E0382", "use of moved value: `irp`"),
+            error(7, "unused_must_use", "unused"),
+            error(10, "E0599", "no method named `b`"),
+        ];
+        assert_eq!(program.expected, expected);
     }
 
     #[test]
@@ -224,7 +230,7 @@ pub(super) mod tests {
             "//~ ERROR use of: moved value",
             "//~ WARN E0382: use of moved value",
             "//~ERROR E0382: use of moved value",
-            "//~^^^^^^^ ERROR E0382: use of moved value",
+            "//~^ ERROR E0382: use of moved value",
         ] {
             assert_told(
                 "DoubleCompletion.rs",
