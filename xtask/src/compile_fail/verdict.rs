@@ -18,7 +18,7 @@ pub(super) fn of_misuse(program: &Program, diagnostics: &[Diagnostic]) -> Vec<Fi
     }
     let mut missing = Vec::new();
     for expected in &program.expected {
-        match unmatched.iter().position(|error| is(expected, error)) {
+        match unmatched.iter().position(|error| is(program, expected, error)) {
             Some(at) => {
                 unmatched.remove(at);
             }
@@ -33,8 +33,8 @@ pub(super) fn of_misuse(program: &Program, diagnostics: &[Diagnostic]) -> Vec<Fi
         program.finding(expected.line, message)
     });
     let unexpected = unmatched.into_iter().map(|error| {
-        let message = format!("the misuse is refused for another reason: {}", told(error));
-        program.finding(line(error), message)
+        let message = format!("the misuse is refused for another reason: {}", told(program, error));
+        program.finding(line(program, error), message)
     });
     missing.chain(unexpected).collect()
 }
@@ -43,8 +43,8 @@ pub(super) fn of_misuse(program: &Program, diagnostics: &[Diagnostic]) -> Vec<Fi
 pub(super) fn of_twin(program: &Program, diagnostics: &[Diagnostic]) -> Vec<Finding> {
     let tell = |error| {
         program.finding(
-            line(error),
-            format!("the corrected twin does not compile: {}", told(error)),
+            line(program, error),
+            format!("the corrected twin does not compile: {}", told(program, error)),
         )
     };
     errors(diagnostics).map(tell).collect()
@@ -58,34 +58,38 @@ fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
         .filter(|error| !(error.spans.is_empty() && error.message.starts_with("aborting due to")))
 }
 
-fn is(expected: &Expected, error: &Diagnostic) -> bool {
-    code(error) == expected.code && line(error) == expected.line && message(error).contains(&expected.message)
+fn is(program: &Program, expected: &Expected, error: &Diagnostic) -> bool {
+    code(error) == expected.code
+        && line(program, error) == expected.line
+        && message(program, error).contains(&expected.message)
 }
 
 fn code(error: &Diagnostic) -> &str {
     error.code.as_ref().map_or("", |code| &code.code)
 }
 
-/// The line that the error points to; 1 where it points to none.
-fn line(error: &Diagnostic) -> usize {
-    place(error).map_or(1, |span| span.line_start)
+/// The line that the error points to; 1 where it points to none of the program.
+fn line(program: &Program, error: &Diagnostic) -> usize {
+    place(program, error).map_or(1, |span| span.line_start)
 }
 
 /// The message, and what is said at the place where it points to: of some errors only that names the types.
-fn message(error: &Diagnostic) -> String {
-    match place(error).and_then(|span| span.label.as_ref()) {
+fn message(program: &Program, error: &Diagnostic) -> String {
+    match place(program, error).and_then(|span| span.label.as_ref()) {
         Some(label) => format!("{}: {label}", error.message),
         None => error.message.clone(),
     }
 }
 
-fn place(error: &Diagnostic) -> Option<&DiagnosticSpan> {
-    error.spans.iter().find(|span| span.is_primary)
+/// The place that the error is about. An error in a macro of another crate has it there, and none here.
+fn place<'a>(program: &Program, error: &'a Diagnostic) -> Option<&'a DiagnosticSpan> {
+    let mut places = error.spans.iter().filter(|span| span.is_primary);
+    places.find(|span| span.file_name == program.test.file)
 }
 
 /// The error as a note would have it.
-fn told(error: &Diagnostic) -> String {
-    noted(code(error), &message(error))
+fn told(program: &Program, error: &Diagnostic) -> String {
+    noted(code(error), &message(program, error))
 }
 
 fn noted(code: &str, message: &str) -> String {
@@ -104,7 +108,7 @@ mod tests {
     fn diagnostic(level: &str, code: &str, message: &str, line: usize) -> Diagnostic {
         let span = |line: usize, is_primary: bool, label: &str| {
             json!({
-                "file_name": "a.rs", "byte_start": 0, "byte_end": 1, "line_start": line, "line_end": line,
+                "file_name": "tests/compile_fail/DoubleCompletion.rs", "byte_start": 0, "byte_end": 1, "line_start": line, "line_end": line,
                 "column_start": 1, "column_end": 2, "is_primary": is_primary, "text": [], "label": label,
                 "suggested_replacement": null, "suggestion_applicability": null, "expansion": null,
             })
@@ -156,7 +160,10 @@ mod tests {
 
     #[test]
     fn an_error_with_another_code_line_or_message_is_not_the_expected_one() {
+        let mut elsewhere = moved(6);
+        elsewhere.spans[1].file_name = "crates/wdm/src/irp.rs".to_owned();
         for other in [
+            elsewhere,
             moved(7),
             diagnostic("error", "E0505", "use of moved value: `irp`", 6),
             diagnostic("error", "E0382", "borrow of moved value: `irp`", 6),
