@@ -1,15 +1,38 @@
 //! What the filter does with each device and each request.
 
-use wdm::{AddDevice, Driver, Irp, NtError, Outcome, Request};
+use policy::{Operation, Statistics};
+use wdm::{AddDevice, Device, Driver, Irp, NtError, Outcome, Request, processor};
 
-/// The filter: on every device that it is asked to join, and so far letting every request pass.
+use crate::following::{Following, Timing};
+
+/// The filter: on every device that it is asked to join, where it follows each READ and WRITE that it can.
 pub(crate) enum Filter {}
 
+/// What the filter keeps for a device.
+pub(crate) struct State {
+    /// None where there was no memory for it when the device was added. The filter is on the device all the same and
+    /// lets every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots
+    /// from; it counts nothing then, and says so by having no statistics.
+    following: Option<Following>,
+}
+
+impl State {
+    /// Counts with the statistics of the device, where it has any, in the shard of this processor.
+    pub(crate) fn count(&self, count: impl FnOnce(Statistics<'_>, usize)) {
+        if let Some(following) = &self.following
+            && let Some(statistics) = following.statistics()
+        {
+            count(statistics, processor::current());
+        }
+    }
+}
+
 impl Driver for Filter {
-    type State = ();
+    type State = State;
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
-        add.attach(())
+        let following = Following::new().ok();
+        add.attach(State { following })
     }
 
     fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
@@ -17,7 +40,48 @@ impl Driver for Filter {
             Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
             // Neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
             Request::SurpriseRemoval(irp) => irp.succeed_and_call(),
+            Request::Read { irp, length } => follow(irp, Operation::Read, length)?,
+            Request::Write { irp, length } => follow(irp, Operation::Write, length)?,
             Request::Other(irp) => irp.skip_and_call(),
         })
+    }
+
+    fn held_dropped(device: &Device<Self>) {
+        device.state().count(|statistics, shard| statistics.held_dropped(shard));
+    }
+}
+
+/// Follows a READ or WRITE to its end; lets it pass where there is no slot for it.
+fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u32) -> Outcome<'irp, Filter> {
+    // Such a request must never fail because memory ran out: it is followed without an allocation, of ours or of the
+    // kernel's, and from slots that no other request can use up.
+    let paging = irp.is_paging_io();
+    match irp.with_slot(|state| Some(state.following.as_ref()?.slab(paging))) {
+        Ok(irp) => {
+            irp.device().state().count(|statistics, shard| {
+                statistics.sent(shard, operation, length.into());
+            });
+            let timing = Timing::new(operation);
+            if paging {
+                Ok(irp.observe_infallibly(timing))
+            } else {
+                irp.observe(timing).inspect_err(|rejected| {
+                    rejected
+                        .device()
+                        .state()
+                        .count(|statistics, shard| statistics.refused(shard));
+                })
+            }
+        }
+        Err(irp) => {
+            irp.device().state().count(|statistics, shard| {
+                if paging {
+                    statistics.reserve_empty(shard);
+                } else {
+                    statistics.untracked(shard);
+                }
+            });
+            Ok(irp.skip_and_call())
+        }
     }
 }

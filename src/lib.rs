@@ -1,7 +1,8 @@
 //! irpscope: an upper filter driver for Windows storage stacks.
 //!
-//! The image is thin: how an IRP may be disposed of and how a device object is made and removed are in `wdm`, and what
-//! is left here is what this filter does with each request. So far that is to let every one of them pass.
+//! The image is thin: how an IRP may be disposed of and how a device object is made and removed are in `wdm`, how what
+//! is seen is counted is in `policy`, and what is left here is what this filter does with each request. So far it follows
+//! READ and WRITE, to count and to time them, and lets everything else pass.
 //!
 //! Off Windows targets this crate is empty, so that the workspace builds with nothing but Rust; `cargo xtask build`
 //! makes `irpscope.sys` from it.
@@ -17,6 +18,7 @@
 
 mod entry;
 mod filter;
+mod following;
 
 // Only for what it brings into the image: the panic handler. The release image has no path to it, which the image gate
 // proves.

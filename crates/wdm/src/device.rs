@@ -12,7 +12,7 @@ use wdk_sys::{
     ntddk::{IoDeleteDevice, IoDetachDevice},
 };
 
-use crate::{driver::Driver, extension::Extension, remove_lock::RemoveLock};
+use crate::{driver::Driver, extension::Extension, irql::Passive, remove_lock::RemoveLock};
 
 /// A device object of the driver `D`, attached to a stack.
 ///
@@ -48,10 +48,17 @@ impl<D: Driver> Device<D> {
         unsafe { &*Extension::state(self.extension()) }
     }
 
+    /// This device object.
+    pub(crate) fn object(&self) -> NonNull<DEVICE_OBJECT> {
+        self.object
+    }
+
     /// The next-lower device object of the stack.
-    pub(crate) fn lower(&self) -> *mut DEVICE_OBJECT {
+    pub(crate) fn lower(&self) -> NonNull<DEVICE_OBJECT> {
         // SAFETY: as in `state`; the field is not written after the attachment.
-        unsafe { Extension::lower(self.extension()).read() }
+        let lower = unsafe { Extension::lower(self.extension()).read() };
+        // SAFETY: the attachment stored the device that it attached ours to.
+        unsafe { NonNull::new_unchecked(lower) }
     }
 
     /// The lock that keeps this device from being deleted.
@@ -64,13 +71,13 @@ impl<D: Driver> Device<D> {
     ///
     /// # Safety
     ///
-    /// Called at PASSIVE_LEVEL, when the device's remove lock has been waited for and nothing else uses it.
-    pub(crate) unsafe fn detach_and_delete(self) {
+    /// The device's remove lock has been waited for, and nothing else uses the device.
+    pub(crate) unsafe fn detach_and_delete(self, _irql: &Passive) {
         let lower = self.lower();
         // SAFETY: the state is initialised, and the caller promises that nobody else sees it, now or later.
         unsafe { ptr::drop_in_place(Extension::state(self.extension())) };
         // SAFETY: `lower` is what this device is attached to, and it is still attached.
-        unsafe { IoDetachDevice(lower) };
+        unsafe { IoDetachDevice(lower.as_ptr()) };
         // SAFETY: the device belongs to this driver, is detached, and is deleted once.
         unsafe { IoDeleteDevice(self.object.as_ptr()) };
     }

@@ -10,8 +10,10 @@ use wdk_sys::{DEVICE_OBJECT, DRIVER_OBJECT, IRP, NTSTATUS};
 use crate::{
     add_device::AddDevice,
     device::Device,
-    irp::{self, Irp, Outcome},
+    irp::{Irp, Outcome, Rejected},
+    irql::Dispatch,
     layout::{self, MAJOR_FUNCTIONS},
+    raw_irp,
     remove_lock::Locked,
     status::{NtError, NtStatus},
 };
@@ -38,6 +40,10 @@ pub trait Driver: Sized + 'static {
     ///
     /// The IRP, given back to be completed with an error.
     fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self>;
+
+    /// An IRP that was held has been dropped, and is about to be completed with an error: a fault of this driver, which
+    /// it may want to count.
+    fn held_dropped(_device: &Device<Self>) {}
 }
 
 /// Makes `driver` the driver `D`: to be called by `DriverEntry`, which returns the result.
@@ -102,14 +108,18 @@ unsafe extern "C" fn dispatch<D: Driver>(device: *mut DEVICE_OBJECT, irp: *mut I
         Ok(locked) => locked,
         Err(error) => {
             let status = NtStatus::from(error);
-            // SAFETY: the IRP is ours, and is given up here.
-            unsafe { irp::complete(irp, status) };
+            // SAFETY: the IRP is ours.
+            unsafe { raw_irp::set_io_status(irp, status, 0) };
+            // SAFETY: it is given up here.
+            unsafe { raw_irp::complete(irp) };
             return status.to_raw();
         }
     };
+    // SAFETY: the I/O manager calls a dispatch routine at DISPATCH_LEVEL at most, and this is the only token of the call.
+    let irql = unsafe { Dispatch::assume() };
     // SAFETY: the IRP is the one of this call, untouched, and its device is locked.
-    let irp = unsafe { Irp::from_raw(irp, locked) };
-    let dispatched = D::dispatch(irp).unwrap_or_else(irp::Rejected::complete);
+    let irp = unsafe { Irp::from_raw(irp, locked, irql) };
+    let dispatched = D::dispatch(irp).unwrap_or_else(Rejected::complete);
     dispatched.status().to_raw()
 }
 

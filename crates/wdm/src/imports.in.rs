@@ -9,12 +9,13 @@
 // where nothing is returned. The sizes are those of x64 and arm64 alike: pointer and SIZE_T 8,
 // ULONG and NTSTATUS 4, BOOLEAN and CCHAR 1. Rows are sorted within their block.
 //
-// A row stands here because the image imports it today. Left out on purpose:
-// - pool allocation: nothing allocates yet;
+// A row stands here because `crates/wdm` calls it today. Left out on purpose:
 // - __chkstk: only a frame of more than a page calls it, and such a frame has no place in a driver
 //   whose kernel stack it shares with every other driver of the device stack.
 kernel_imports! {
     "ntoskrnl.exe" {
+        ExAllocatePool2(8, 8, 4) -> 8;
+        ExFreePoolWithTag(8, 4);
         IoAcquireRemoveLockEx(8, 8, 8, 4, 4) -> 4;
         IoAttachDeviceToDeviceStackSafe(8, 8, 8) -> 4;
         IoCreateDevice(8, 4, 8, 4, 4, 1, 8) -> 4;
@@ -24,14 +25,23 @@ kernel_imports! {
         IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);
         IoReleaseRemoveLockEx(8, 8, 4);
+        IoSetCompletionRoutineEx(8, 8, 8, 8, 1, 1, 1) -> 4;
         IofCallDriver(8, 8) -> 4;
         IofCompleteRequest(8, 1);
         KeBugCheckEx(4, 8, 8, 8, 8);
+        KeGetCurrentProcessorNumberEx(8) -> 4;
+        KeQueryMaximumProcessorCountEx(2) -> 4;
         ObfDereferenceObject(8) -> 8;
+    }
+
+    "HAL.dll" {
+        KeQueryPerformanceCounter(8) -> 8;
     }
 
     // Not in the metadata, each with the reason why it is allowed all the same.
     unlisted "ntoskrnl.exe" {
+        KeAcquireSpinLockRaiseToDpc(8) -> 1, "documented, and exported on every 64-bit Windows";
+        KeReleaseSpinLock(8, 1), "documented, and exported on every 64-bit Windows";
         memcmp(8, 8, 8) -> 4, "C runtime export of the kernel: the compiler calls it to compare slices";
         memcpy(8, 8, 8) -> 8, "C runtime export of the kernel: the compiler calls it to copy values";
         memmove(8, 8, 8) -> 8, "C runtime export of the kernel: the compiler calls it where a copy may overlap";

@@ -58,7 +58,7 @@ macro_rules! infer {
 macro_rules! kernel_imports {
     (
         $($dll:literal { $($name:ident($($size:literal),*) $(-> $returns:literal)?;)* })*
-        // What compilers call by themselves has no binding.
+        // What compilers call by themselves has no binding; what has one is held to its row below.
         $(unlisted $other_dll:literal { $($other:tt)* })*
     ) => {$($(
         const _: () = assert!(
@@ -73,3 +73,14 @@ macro_rules! kernel_imports {
 }
 
 include!("imports.in.rs");
+
+const _: () = assert!(is(
+    wdk_sys::ntddk::KeAcquireSpinLockRaiseToDpc as unsafe extern "C" fn(_) -> _,
+    &[8],
+    1
+));
+const _: () = assert!(is(
+    wdk_sys::ntddk::KeReleaseSpinLock as unsafe extern "C" fn(_, _) -> _,
+    &[8, 1],
+    0
+));

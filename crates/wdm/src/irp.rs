@@ -8,14 +8,17 @@
 use core::{marker::PhantomData, ptr::NonNull};
 
 use wdk_sys::{
-    IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE, IRP_MN_SURPRISE_REMOVAL,
-    ntddk::{IofCallDriver, IofCompleteRequest},
+    IO_STACK_LOCATION, IRP, IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_WRITE, IRP_MN_REMOVE_DEVICE, IRP_MN_SURPRISE_REMOVAL,
+    IRP_PAGING_IO,
 };
 
 use crate::{
     device::Device,
     driver::Driver,
-    layout,
+    held::{Held, HeldParts},
+    irql::{Dispatch, Passive},
+    layout::{self, io_stack_location},
+    raw_irp,
     remove_lock::Locked,
     status::{NtError, NtStatus},
 };
@@ -31,7 +34,9 @@ pub type Outcome<'irp, D> = Result<Dispatched<'irp>, Rejected<'irp, D>>;
 /// # States
 ///
 /// 1. *Owned*: a value of this type exists.
-/// 2. *Disposed of*: completed or sent down. The value is gone, and a [`Dispatched`] is there instead.
+/// 2. *Owned, with a slot*: it has become a [`WithSlot`](crate::WithSlot), which can follow it.
+/// 3. *Disposed of*: completed, sent down, followed or parked. The value is gone, and a [`Dispatched`] is there
+///    instead.
 ///
 /// # Invariants
 ///
@@ -39,8 +44,11 @@ pub type Outcome<'irp, D> = Result<Dispatched<'irp>, Rejected<'irp, D>>;
 /// sent on.
 #[must_use = "an IRP has to be completed or sent down"]
 pub struct Irp<'irp, D: Driver> {
-    raw: NonNull<IRP>,
-    device: Locked<D>,
+    pub(crate) raw: NonNull<IRP>,
+    pub(crate) device: Locked<D>,
+    /// What the routine that has the IRP may call. It goes where the IRP goes, so that a spin lock that is held, for
+    /// which it is borrowed, keeps the IRP from being completed or sent.
+    pub(crate) irql: Dispatch,
     brand: Brand<'irp>,
 }
 
@@ -52,7 +60,7 @@ pub struct Dispatched<'irp> {
 }
 
 impl Dispatched<'_> {
-    fn new(status: NtStatus) -> Self {
+    pub(crate) fn new(status: NtStatus) -> Self {
         Self {
             status,
             brand: PhantomData,
@@ -73,6 +81,12 @@ pub struct Rejected<'irp, D: Driver> {
 }
 
 impl<'irp, D: Driver> Rejected<'irp, D> {
+    /// The device that the IRP was sent to.
+    #[must_use]
+    pub fn device(&self) -> &Device<D> {
+        self.irp.device()
+    }
+
     /// Completes the IRP with the error that it was rejected with.
     pub(crate) fn complete(self) -> Dispatched<'irp> {
         self.irp.complete(self.error.into())
@@ -85,6 +99,20 @@ pub enum Request<'irp, D: Driver> {
     RemoveDevice(RemoveDevice<'irp, D>),
     /// IRP_MN_SURPRISE_REMOVAL: the device is gone, and IRP_MN_REMOVE_DEVICE will follow. It may not be failed.
     SurpriseRemoval(Irp<'irp, D>),
+    /// IRP_MJ_READ, of `length` bytes.
+    Read {
+        /// The request.
+        irp: Irp<'irp, D>,
+        /// How much of the device it asks for.
+        length: u32,
+    },
+    /// IRP_MJ_WRITE, of `length` bytes.
+    Write {
+        /// The request.
+        irp: Irp<'irp, D>,
+        /// How much of the device it is for.
+        length: u32,
+    },
     /// Everything else.
     Other(Irp<'irp, D>),
 }
@@ -96,10 +124,11 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     ///
     /// The I/O manager has just passed `raw` to a dispatch routine of the device that `device` locks, the routine has
     /// done nothing with it but acquire that lock, and `'irp` ends before the routine returns.
-    pub(crate) unsafe fn from_raw(raw: NonNull<IRP>, device: Locked<D>) -> Self {
+    pub(crate) unsafe fn from_raw(raw: NonNull<IRP>, device: Locked<D>, irql: Dispatch) -> Self {
         Self {
             raw,
             device,
+            irql,
             brand: PhantomData,
         }
     }
@@ -110,34 +139,60 @@ impl<'irp, D: Driver> Irp<'irp, D> {
         self.device.device()
     }
 
+    /// The same, and what this thread may call: for a spin lock in the device's state.
+    pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Dispatch) {
+        (self.device.device(), &mut self.irql)
+    }
+
     /// Tells the requests apart that a filter must treat in ways of their own.
     #[must_use]
     pub fn request(self) -> Request<'irp, D> {
         match (u32::from(self.major_function()), u32::from(self.minor_function())) {
-            (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE) => Request::RemoveDevice(RemoveDevice(self)),
+            (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE) => Request::RemoveDevice(RemoveDevice::new(self)),
             (IRP_MJ_PNP, IRP_MN_SURPRISE_REMOVAL) => Request::SurpriseRemoval(self),
+            (IRP_MJ_READ, _) => {
+                // SAFETY: our own stack location, whose parameters are those of a READ.
+                let length = unsafe { io_stack_location::read_length(self.stack_location()).read() };
+                Request::Read { irp: self, length }
+            }
+            (IRP_MJ_WRITE, _) => {
+                // SAFETY: our own stack location, whose parameters are those of a WRITE.
+                let length = unsafe { io_stack_location::write_length(self.stack_location()).read() };
+                Request::Write { irp: self, length }
+            }
             _ => Request::Other(self),
         }
+    }
+
+    /// Whether the memory manager waits for this READ or WRITE to have a page: such a request must never fail because
+    /// memory ran out.
+    #[must_use]
+    pub fn is_paging_io(&self) -> bool {
+        // The other bits that are set for paging mean something else in other requests.
+        // SAFETY: a field of an IRP that we own.
+        unsafe { layout::irp::flags(self.raw.as_ptr()).read() & IRP_PAGING_IO != 0 }
     }
 
     /// The request's IRP_MJ_ code.
     #[must_use]
     pub fn major_function(&self) -> u8 {
         // SAFETY: our own stack location, which nobody changes while we own the IRP.
-        unsafe { layout::io_stack_location::major_function(self.stack_location()).read() }
+        unsafe { io_stack_location::major_function(self.stack_location()).read() }
     }
 
     /// The request's IRP_MN_ code, which means something only together with the major function.
     #[must_use]
     pub fn minor_function(&self) -> u8 {
         // SAFETY: as in `major_function`.
-        unsafe { layout::io_stack_location::minor_function(self.stack_location()).read() }
+        unsafe { io_stack_location::minor_function(self.stack_location()).read() }
     }
 
     /// Completes the IRP here: nobody below sees it.
     fn complete(self, status: NtStatus) -> Dispatched<'irp> {
-        // SAFETY: we own the IRP and give it up with this call. The lock is released after it.
-        unsafe { complete(self.raw, status) };
+        // SAFETY: we own the IRP.
+        unsafe { raw_irp::set_io_status(self.raw, status, 0) };
+        // SAFETY: as above, and we give it up with this call. The lock is released after it.
+        unsafe { raw_irp::complete(self.raw) };
         Dispatched::new(status)
     }
 
@@ -148,11 +203,28 @@ impl<'irp, D: Driver> Irp<'irp, D> {
 
     /// Sends the IRP down as it is: the lower driver gets our stack location, and we do not hear of it again.
     pub fn skip_and_call(self) -> Dispatched<'irp> {
-        // SAFETY: we own the IRP and give it up with this call.
-        let status = unsafe { skip_and_call(self.raw, self.device()) };
+        // SAFETY: we own the IRP.
+        unsafe { raw_irp::skip(self.raw) };
+        // SAFETY: as above, and we give it up with this call. The lock is in `self.device`.
+        let status = unsafe { raw_irp::call(self.raw, self.device().lower()) };
         // Only now may the remove lock go: until the call returned, the lower device was ours to keep.
         drop(self.device);
         Dispatched::new(status)
+    }
+
+    /// Keeps the IRP: dispatch returns STATUS_PENDING, and it is completed later, on whatever thread that may be. What
+    /// this thread may call is given back, for a lock around where the IRP is kept.
+    ///
+    /// Nothing reminds of it: whoever keeps it must let go of it when the device is removed at the latest, and nobody
+    /// can cancel it.
+    pub fn park(self) -> (Dispatched<'irp>, Held<D>, Dispatch) {
+        let Self { raw, device, irql, .. } = self;
+        // Marked before anyone else can have it, and so before it can be completed.
+        // SAFETY: we own the IRP, and our stack location is the current one.
+        unsafe { raw_irp::mark_pending(raw) };
+        // SAFETY: we own the IRP, it is marked, and `Dispatched` has dispatch return STATUS_PENDING.
+        let held = unsafe { Held::new(HeldParts { raw, slot: (), device }) };
+        (Dispatched::new(NtStatus::PENDING), held, irql)
     }
 
     /// Sets the status that every filter sets on a PnP request that it has handled and may not fail, and sends the
@@ -168,8 +240,8 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     }
 
     fn stack_location(&self) -> *mut IO_STACK_LOCATION {
-        // SAFETY: a field of an IRP that we own.
-        unsafe { layout::irp::current_stack_location(self.raw.as_ptr()).read() }
+        // SAFETY: we own the IRP.
+        unsafe { raw_irp::current_stack_location(self.raw) }
     }
 }
 
@@ -180,13 +252,35 @@ impl<'irp, D: Driver> Irp<'irp, D> {
 /// The IRP's major function is IRP_MJ_PNP and its minor function IRP_MN_REMOVE_DEVICE. The PnP manager sends it once in
 /// the life of a device, at PASSIVE_LEVEL, and sends nothing after it.
 #[must_use = "an IRP has to be completed or sent down"]
-pub struct RemoveDevice<'irp, D: Driver>(Irp<'irp, D>);
+pub struct RemoveDevice<'irp, D: Driver> {
+    raw: NonNull<IRP>,
+    device: Locked<D>,
+    irql: Passive,
+    brand: Brand<'irp>,
+}
 
 impl<'irp, D: Driver> RemoveDevice<'irp, D> {
+    /// `irp` is an IRP_MN_REMOVE_DEVICE.
+    fn new(irp: Irp<'irp, D>) -> Self {
+        let Irp { raw, device, brand, .. } = irp;
+        Self {
+            raw,
+            device,
+            // SAFETY: the PnP manager sends this request at PASSIVE_LEVEL (invariant), and the IRP's token is given up.
+            irql: unsafe { Passive::assume() },
+            brand,
+        }
+    }
+
     /// The device that is going.
     #[must_use]
     pub fn device(&self) -> &Device<D> {
-        self.0.device()
+        self.device.device()
+    }
+
+    /// The same, and what this thread may call: for a spin lock in the device's state.
+    pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Passive) {
+        (self.device.device(), &mut self.irql)
     }
 
     /// Sends the IRP down, waits until no other request is in this driver, and takes the device out of its stack.
@@ -194,52 +288,21 @@ impl<'irp, D: Driver> RemoveDevice<'irp, D> {
     /// The order is the documented one: those below are told first and let go of what they hold, requests that still
     /// run in this driver end, and only then is the device detached and deleted. The request may not fail, and what
     /// the lower driver returned is returned.
+    ///
+    /// A request that this driver holds and nothing else will complete must be completed before: it would be waited for
+    /// without end.
     pub fn call_detach_and_delete(self) -> Dispatched<'irp> {
-        let Self(irp) = self;
-        irp.set_status(NtStatus::SUCCESS);
-        // SAFETY: we own the IRP and give it up with this call.
-        let status = unsafe { skip_and_call(irp.raw, irp.device()) };
-        // SAFETY: this is the removal (invariant), and the PnP manager sends it at PASSIVE_LEVEL.
-        let device = unsafe { irp.device.release_and_wait() };
-        // SAFETY: as above, and the wait just ended: nobody else holds the lock, and nobody can acquire it.
-        unsafe { device.detach_and_delete() };
+        let Self { raw, device, irql, .. } = self;
+        // SAFETY: we own the IRP.
+        unsafe { layout::irp::status(raw.as_ptr()).write(NtStatus::SUCCESS.to_raw()) };
+        // SAFETY: as above.
+        unsafe { raw_irp::skip(raw) };
+        // SAFETY: as above, and we give it up with this call.
+        let status = unsafe { raw_irp::call(raw, device.device().lower()) };
+        // SAFETY: this is the removal (invariant).
+        let device = unsafe { device.release_and_wait(&irql) };
+        // SAFETY: the wait just ended: nobody else holds the lock, and nobody can acquire it.
+        unsafe { device.detach_and_delete(&irql) };
         Dispatched::new(status)
     }
-}
-
-/// Completes an IRP with `status` and no information.
-///
-/// # Safety
-///
-/// The caller owns the IRP, and does not touch it afterwards.
-pub(crate) unsafe fn complete(irp: NonNull<IRP>, status: NtStatus) {
-    // SAFETY: the caller owns the IRP.
-    unsafe { layout::irp::status(irp.as_ptr()).write(status.to_raw()) };
-    // SAFETY: as above.
-    unsafe { layout::irp::information(irp.as_ptr()).write(0) };
-    // SAFETY: as above, and it is given up here.
-    unsafe { IofCompleteRequest(irp.as_ptr(), IO_NO_INCREMENT as _) };
-}
-
-/// Sends an IRP to the device below `device`, in the stack location that it has.
-///
-/// # Safety
-///
-/// The caller owns the IRP, its current stack location is that of `device`, and the caller does not touch it
-/// afterwards.
-unsafe fn skip_and_call<D: Driver>(irp: NonNull<IRP>, device: &Device<D>) -> NtStatus {
-    // IofCallDriver moves on to the next stack location. Moved back by one first, the lower driver gets this one.
-    let location = layout::irp::current_location(irp.as_ptr());
-    // SAFETY: a field of an IRP that the caller owns.
-    let current = unsafe { location.read() };
-    // SAFETY: as above. The count cannot overflow: it was one lower before the IRP was sent to us.
-    unsafe { location.write(current.wrapping_add(1)) };
-    let pointer = layout::irp::current_stack_location(irp.as_ptr());
-    // SAFETY: a field of an IRP that the caller owns.
-    let current = unsafe { pointer.read() };
-    // SAFETY: as above. The pointer is one past the last location at most, which is where it was before the IRP was
-    // sent to the topmost device.
-    unsafe { pointer.write(current.wrapping_add(1)) };
-    // SAFETY: `lower` is the live device below ours, and the IRP has a stack location for it: ours.
-    NtStatus::from_raw(unsafe { IofCallDriver(device.lower(), irp.as_ptr()) })
 }

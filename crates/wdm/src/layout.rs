@@ -11,8 +11,8 @@
 use core::mem::offset_of;
 
 use wdk_sys::{
-    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, NTSTATUS, PDRIVER_ADD_DEVICE,
-    PDRIVER_DISPATCH, PDRIVER_UNLOAD,
+    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, LARGE_INTEGER, NTSTATUS,
+    PDRIVER_ADD_DEVICE, PDRIVER_DISPATCH, PDRIVER_UNLOAD, PIO_COMPLETION_ROUTINE,
 };
 
 /// How many major functions a driver object has a slot for.
@@ -65,8 +65,10 @@ layout! {
         0x8 add_device: PDRIVER_ADD_DEVICE = AddDevice;
     }
     irp = IRP, sizeof 0xd0 {
+        0x10 flags: u32 = Flags;
         0x30 status: NTSTATUS = IoStatus.__bindgen_anon_1.Status;
         0x38 information: wdk_sys::ULONG_PTR = IoStatus.Information;
+        0x41 pending_returned: u8 = PendingReturned;
         0x43 current_location: i8 = CurrentLocation;
         0xb8 current_stack_location: *mut IO_STACK_LOCATION =
             Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation;
@@ -74,9 +76,23 @@ layout! {
     io_stack_location = IO_STACK_LOCATION, sizeof 0x48 {
         0x0 major_function: u8 = MajorFunction;
         0x1 minor_function: u8 = MinorFunction;
+        0x3 control: u8 = Control;
+        0x8 read_length: u32 = Parameters.Read.Length;
+        0x8 write_length: u32 = Parameters.Write.Length;
+        0x38 completion_routine: PIO_COMPLETION_ROUTINE = CompletionRoutine;
+        0x40 context: *mut core::ffi::c_void = Context;
+    }
+    large_integer = LARGE_INTEGER, sizeof 0x8 {
+        0x0 quad_part: i64 = QuadPart;
     }
 }
+
+/// How much of a stack location is the request: what is copied for the lower driver. The rest, the completion routine
+/// with its context, belongs to the driver that set it.
+pub(crate) const STACK_LOCATION_REQUEST_SIZE: usize = offset_of!(IO_STACK_LOCATION, CompletionRoutine);
 
 // Opaque: only its size is passed, and the kernel checks that.
 #[cfg(target_arch = "x86_64")]
 const _: () = assert!(size_of::<wdk_sys::IO_REMOVE_LOCK>() == 0x20);
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(size_of::<wdk_sys::KSPIN_LOCK>() == 0x8);

@@ -26,16 +26,35 @@ mod add_device;
 mod device;
 mod driver;
 mod extension;
+mod held;
+mod hold;
 mod imports;
 mod irp;
+mod irql;
 mod layout;
+mod observe;
+pub mod pool;
+pub mod processor;
+mod raw_irp;
 mod remove_lock;
+mod rendezvous;
+mod slab;
+mod slots;
+mod spin_lock;
 mod status;
+mod sync;
+pub mod time;
 
 pub use add_device::AddDevice;
 pub use device::Device;
 pub use driver::{Driver, driver_entry};
+pub use held::Held;
+pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected, RemoveDevice, Request};
+pub use irql::{Dispatch, Passive};
+pub use observe::{Observe, View, WithSlot};
+pub use slab::{Slab, Slot};
+pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use status::{NtError, NtStatus};
 
 /// The kernel's own types, for the signature of `DriverEntry`.

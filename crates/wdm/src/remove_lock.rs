@@ -17,6 +17,7 @@ use wdk_sys::{
 use crate::{
     device::Device,
     driver::Driver,
+    irql::Passive,
     status::{NtError, NtStatus},
 };
 
@@ -66,6 +67,10 @@ pub(crate) struct Locked<D: Driver> {
     tag: NonNull<IRP>,
 }
 
+// SAFETY: a remove lock may be released on another thread than it was acquired on, and the device's state is shared by
+// all of them.
+unsafe impl<D: Driver> Send for Locked<D> {}
+
 impl<D: Driver> Locked<D> {
     /// Acquires the remove lock of `device` for `irp`.
     ///
@@ -101,11 +106,11 @@ impl<D: Driver> Locked<D> {
     ///
     /// # Safety
     ///
-    /// Called at PASSIVE_LEVEL, in the IRP_MN_REMOVE_DEVICE for which the lock was acquired.
-    pub(crate) unsafe fn release_and_wait(self) -> Device<D> {
+    /// Called in the IRP_MN_REMOVE_DEVICE for which the lock was acquired.
+    pub(crate) unsafe fn release_and_wait(self, _irql: &Passive) -> Device<D> {
         let this = ManuallyDrop::new(self);
-        // SAFETY: the lock is held with this tag (invariant), and `this` does not release it a second time. The
-        // caller promises the IRQL and that this is the device's one removal.
+        // SAFETY: the lock is held with this tag (invariant), and `this` does not release it a second time. The token
+        // is proof of the IRQL, and the caller promises that this is the device's one removal.
         unsafe {
             IoReleaseRemoveLockAndWaitEx(this.device.remove_lock().0.get(), this.tag.as_ptr().cast(), SIZE);
         };

@@ -13,6 +13,12 @@ impl NtStatus {
     /// The request was carried out.
     pub const SUCCESS: Self = Self(wdk_sys::STATUS_SUCCESS);
 
+    /// The request is not complete yet: what a dispatch routine returns, and no request is completed with.
+    pub(crate) const PENDING: Self = Self(wdk_sys::STATUS_PENDING);
+
+    /// What a completion routine returns to keep the IRP.
+    pub(crate) const MORE_PROCESSING_REQUIRED: Self = Self(wdk_sys::STATUS_MORE_PROCESSING_REQUIRED);
+
     /// Takes over the status that a kernel function returned.
     #[must_use]
     pub const fn from_raw(status: NTSTATUS) -> Self {
@@ -48,6 +54,14 @@ impl NtStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct NtError(NtStatus);
+
+impl NtError {
+    /// There is no memory for it.
+    pub const INSUFFICIENT_RESOURCES: Self = Self(NtStatus(wdk_sys::STATUS_INSUFFICIENT_RESOURCES));
+
+    /// A driver did something that it should not have.
+    pub(crate) const INTERNAL_ERROR: Self = Self(NtStatus(wdk_sys::STATUS_INTERNAL_ERROR));
+}
 
 impl From<NtError> for NtStatus {
     fn from(error: NtError) -> Self {

@@ -1,0 +1,143 @@
+//! An IRP that this driver keeps after dispatch has returned STATUS_PENDING for it.
+
+use core::{mem::ManuallyDrop, ptr::NonNull};
+
+use wdk_sys::IRP;
+
+use crate::{
+    device::Device,
+    driver::Driver,
+    irql::Dispatch,
+    raw_irp,
+    remove_lock::Locked,
+    slab::Slot,
+    status::{NtError, NtStatus},
+};
+
+/// An IRP that this driver has pending, with the remove lock of its device: it can be kept, and sent to another thread.
+///
+/// `S` is the slot it has, where it came back to [`Hold::done`](crate::Hold::done); one that was
+/// [parked](crate::Irp::park) has none.
+///
+/// # States
+///
+/// 1. *Held*: a value of this type exists.
+/// 2. *Completed*, or *sent down again*: the value is gone. Dropping it completes the IRP with STATUS_INTERNAL_ERROR and
+///    tells [`Driver::held_dropped`]; no driver should let it come to that.
+///
+/// # Invariants
+///
+/// The IRP was marked pending in dispatch, dispatch returns STATUS_PENDING for it, its current stack location is the
+/// device's, and nobody below has it.
+#[must_use = "an IRP that is dropped is completed with an error"]
+pub struct Held<D: Driver, S = ()> {
+    parts: ManuallyDrop<HeldParts<D, S>>,
+}
+
+/// What a [`Held`] is made of. It has no destructor, so that it can be taken apart.
+pub(crate) struct HeldParts<D: Driver, S> {
+    pub(crate) raw: NonNull<IRP>,
+    pub(crate) slot: S,
+    pub(crate) device: Locked<D>,
+}
+
+// SAFETY: an IRP that is pending belongs to no thread.
+unsafe impl<D: Driver, S: Send> Send for Held<D, S> {}
+
+impl<D: Driver, S> Held<D, S> {
+    /// Takes over an IRP.
+    ///
+    /// # Safety
+    ///
+    /// The invariants of this type hold for it.
+    pub(crate) unsafe fn new(parts: HeldParts<D, S>) -> Self {
+        let parts = ManuallyDrop::new(parts);
+        Self { parts }
+    }
+
+    /// The device that the IRP was sent to.
+    #[must_use]
+    pub fn device(&self) -> &Device<D> {
+        self.parts.device.device()
+    }
+
+    /// Completes the IRP with an error.
+    pub fn fail(self, error: NtError, irql: &mut Dispatch) {
+        let parts = self.into_parts();
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::set_io_status(parts.raw, error.into(), 0) };
+        // SAFETY: as above, and its status is set.
+        unsafe { parts.complete(irql) };
+    }
+
+    pub(crate) fn into_parts(self) -> HeldParts<D, S> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used again, and not dropped.
+        unsafe { ManuallyDrop::take(&mut this.parts) }
+    }
+}
+
+impl<D: Driver> Held<D> {
+    /// Completes the IRP, which nobody below has seen, with STATUS_SUCCESS and `information`: of a READ or WRITE, the
+    /// bytes that were transferred.
+    pub fn succeed(self, information: u64, irql: &mut Dispatch) {
+        let parts = self.into_parts();
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::set_io_status(parts.raw, NtStatus::SUCCESS, information) };
+        // SAFETY: as above, and its status is set.
+        unsafe { parts.complete(irql) };
+    }
+}
+
+impl<D: Driver, C> Held<D, Slot<D, C>> {
+    /// What the lower driver completed the IRP with.
+    #[must_use]
+    pub fn status(&self) -> NtStatus {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::status(self.parts.raw) }
+    }
+
+    /// How much of what was asked for the lower driver did; of a READ or WRITE, the bytes that were transferred.
+    #[must_use]
+    pub fn information(&self) -> u64 {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::information(self.parts.raw) }
+    }
+
+    /// Completes the IRP with what the lower driver completed it with.
+    pub fn complete(self, irql: &mut Dispatch) {
+        // SAFETY: the IRP is held, and the lower driver has set its status.
+        unsafe { self.into_parts().complete(irql) };
+    }
+}
+
+impl<D: Driver, S> HeldParts<D, S> {
+    /// Completes the IRP.
+    ///
+    /// # Safety
+    ///
+    /// The IRP is held, and its status is set.
+    pub(crate) unsafe fn complete(self, _irql: &mut Dispatch) {
+        let Self { raw, slot, device } = self;
+        drop(slot);
+        // SAFETY: as the caller promises; the IRP is given up here.
+        unsafe { raw_irp::complete(raw) };
+        drop(device);
+    }
+}
+
+impl<D: Driver, S> Drop for Held<D, S> {
+    fn drop(&mut self) {
+        D::held_dropped(self.device());
+        // SAFETY: the value is being dropped.
+        let parts = unsafe { ManuallyDrop::take(&mut self.parts) };
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::set_io_status(parts.raw, NtError::INTERNAL_ERROR.into(), 0) };
+        // Where a driver drops one under a spin lock it holds, this is not true. It is better than a request that never
+        // ends.
+        // SAFETY: what this token is for, completing, is what dropping does.
+        let mut irql = unsafe { Dispatch::assume() };
+        // SAFETY: the IRP is held, and its status is set.
+        unsafe { parts.complete(&mut irql) };
+    }
+}

@@ -1,0 +1,178 @@
+//! Following an IRP and owning it when it comes back: to complete it, to keep it, or to send it down again.
+//!
+//! It is registered first, so that a refusal is still an error of dispatch; then it is marked pending, sent, and dispatch
+//! returns STATUS_PENDING whatever the lower driver said. The completion routine always keeps the IRP. A lower driver
+//! that completes at once is answered in a loop and not by recursion, see [`rendezvous`](crate::rendezvous).
+
+use core::{ffi::c_void, ptr::NonNull};
+
+use wdk_sys::{DEVICE_OBJECT, IRP, NTSTATUS};
+
+use crate::{
+    driver::Driver,
+    held::{Held, HeldParts},
+    irp::{Dispatched, Irp, Outcome},
+    irql::Dispatch,
+    observe::WithSlot,
+    raw_irp,
+    remove_lock::Locked,
+    rendezvous::Turn,
+    slab::{Cell, Contents, Slot},
+    status::{NtError, NtStatus},
+};
+
+/// What is kept for an IRP while the lower driver has it, and what is done with it when it comes back.
+pub trait Hold<D: Driver>: Send + Sized + 'static {
+    /// The IRP has come back and is this driver's again, at DISPATCH_LEVEL or below.
+    fn done(self, irp: Held<D, Slot<D, Self>>, irql: &mut Dispatch) -> Next<D, Self>;
+}
+
+/// What becomes of an IRP that came back.
+#[must_use = "the IRP is in it"]
+pub enum Next<D: Driver, C> {
+    /// It has been completed, or is kept elsewhere.
+    Gone,
+    /// It is sent to the lower driver again, and comes back to this context.
+    ///
+    /// Where the completion routine cannot be registered again, the IRP is completed with what the lower driver
+    /// completed it with the last time.
+    Resend(Held<D, Slot<D, C>>, C),
+}
+
+impl<'irp, D: Driver, C: Hold<D>> WithSlot<'irp, D, C> {
+    /// Follows the IRP and takes it over when it comes back. Dispatch returns STATUS_PENDING.
+    ///
+    /// # Errors
+    ///
+    /// The IRP with the status of the registration, which found no memory: all that can be done is to complete it.
+    pub fn hold(self, context: C) -> Outcome<'irp, D> {
+        // SAFETY: we own the IRP, and the I/O manager made it with a stack location for each device of the stack.
+        if let Err(error) = unsafe { register(self.irp.raw, &self.slot, &self.irp.device) } {
+            // Given back before the lock is, which is in the IRP.
+            drop(self.slot);
+            return Err(self.irp.reject(error));
+        }
+        let Self { slot, irp } = self;
+        let Irp {
+            raw, device, mut irql, ..
+        } = irp;
+        // After the registration, whose refusal must find an IRP that is not marked yet.
+        // SAFETY: we own the IRP, and our stack location is the current one.
+        unsafe { raw_irp::mark_pending(raw) };
+        let parts = HeldParts { raw, slot, device };
+        pump(Registered { parts, context }, &mut irql);
+        Ok(Dispatched::new(NtStatus::PENDING))
+    }
+}
+
+/// An IRP that is registered and about to be sent.
+///
+/// # Invariants
+///
+/// As for [`Held`]; and [`held`] is registered for it with the slot that is here, which is empty.
+struct Registered<D: Driver, C> {
+    parts: HeldParts<D, Slot<D, C>>,
+    context: C,
+}
+
+/// Sends the IRP, and sends it again as long as it comes back before the call has returned and is to be.
+fn pump<D: Driver, C: Hold<D>>(mut registered: Registered<D, C>, irql: &mut Dispatch) {
+    loop {
+        let Registered { parts, context } = registered;
+        let HeldParts { raw, slot, device } = parts;
+        let lower = device.device().lower();
+        let cell = slot.fill(Contents { device, context });
+        // What it returns is for no one: the routine hears of the IRP's end, and dispatch returns STATUS_PENDING.
+        // SAFETY: we own the IRP, which is registered, so that the next stack location is set up; the lock is in the
+        // slot. From here on the IRP belongs to whoever comes second.
+        let _ = unsafe { raw_irp::call(raw, lower) };
+        // SAFETY: the slot is full, and we arrive once.
+        match unsafe { Cell::rendezvous(cell) }.returned() {
+            Turn::Theirs => return,
+            Turn::Mine => {}
+        }
+        // SAFETY: we came second.
+        match unsafe { go_on(cell, raw, irql) } {
+            Some(next) => registered = next,
+            None => return,
+        }
+    }
+}
+
+/// Lets the driver decide about an IRP that has come back. Returns it where it is to be sent again.
+///
+/// # Safety
+///
+/// Called by the one who comes second to the rendezvous in `cell`, with the IRP that was sent.
+unsafe fn go_on<D: Driver, C: Hold<D>>(
+    cell: NonNull<Cell<D, C>>,
+    raw: NonNull<IRP>,
+    irql: &mut Dispatch,
+) -> Option<Registered<D, C>> {
+    // SAFETY: the slot was filled before the call, and only the second empties it.
+    let (slot, Contents { device, context }) = unsafe { Slot::empty(cell) };
+    // SAFETY: the IRP was marked pending before it was sent for the first time, and the completion routine keeps it.
+    let held = unsafe { Held::new(HeldParts { raw, slot, device }) };
+    let Next::Resend(held, context) = context.done(held, irql) else {
+        return None;
+    };
+    let parts = held.into_parts();
+    // SAFETY: the IRP is held, so it is ours, and it had a stack location for the lower driver before.
+    if unsafe { register(parts.raw, &parts.slot, &parts.device) }.is_err() {
+        // SAFETY: the IRP is held, and still has the status that the lower driver set.
+        unsafe { parts.complete(irql) };
+        return None;
+    }
+    // Every call starts from the same state, and the last one's is not needed any more.
+    // SAFETY: the IRP is held.
+    unsafe { raw_irp::set_io_status(parts.raw, NtStatus::SUCCESS, 0) };
+    Some(Registered { parts, context })
+}
+
+/// Sets up the next stack location and registers [`held`] there, with the slot as its context.
+///
+/// # Errors
+///
+/// STATUS_INSUFFICIENT_RESOURCES. The IRP may then only be completed.
+///
+/// # Safety
+///
+/// The caller owns the IRP, has a stack location of `device` as the current one, and one for the lower driver. If this
+/// succeeds, the slot is filled and the IRP sent next.
+unsafe fn register<D: Driver, C: Hold<D>>(
+    irp: NonNull<IRP>,
+    slot: &Slot<D, C>,
+    device: &Locked<D>,
+) -> Result<(), NtError> {
+    // SAFETY: as the caller promises.
+    unsafe { raw_irp::copy_to_next(irp) };
+    // SAFETY: as above.
+    unsafe { raw_irp::register(irp, device.device(), Some(held::<D, C>), slot.as_context()) }
+}
+
+/// The completion routine of an IRP that is held.
+///
+/// # Safety
+///
+/// Called by the I/O manager, at DISPATCH_LEVEL or below, once for each registration whose IRP was sent. `context` is
+/// the slot that the registration was made with, which is full. The device object is not used: the slot has it.
+unsafe extern "C" fn held<D: Driver, C: Hold<D>>(
+    _device: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+    context: *mut c_void,
+) -> NTSTATUS {
+    // SAFETY: the I/O manager passes the IRP that is completed.
+    let irp = unsafe { NonNull::new_unchecked(irp) };
+    // SAFETY: the registration was made with a slot.
+    let cell = unsafe { NonNull::new_unchecked(context.cast::<Cell<D, C>>()) };
+    // SAFETY: the slot is full, and we arrive once.
+    if unsafe { Cell::rendezvous(cell) }.completed() == Turn::Mine {
+        // SAFETY: a completion routine is called at DISPATCH_LEVEL at most, and this is its only token.
+        let mut irql = unsafe { Dispatch::assume() };
+        // SAFETY: we came second.
+        if let Some(registered) = unsafe { go_on(cell, irp, &mut irql) } {
+            pump(registered, &mut irql);
+        }
+    }
+    NtStatus::MORE_PROCESSING_REQUIRED.to_raw()
+}

@@ -1,0 +1,96 @@
+//! What following a device's requests takes: statistics, and slots for the contexts of those that are below us.
+//!
+//! All of it is allocated when the device is added. After that nothing is, however many requests come.
+
+use policy::{DeviceStatistics, Operation, Shard, Statistics, clock::Clock};
+use wdm::{
+    Device, NtError, Observe, Slab, View,
+    pool::{Array, Tag},
+    processor,
+    time::{self, Ticks},
+};
+
+use crate::filter::Filter;
+
+const STATISTICS_TAG: Tag = Tag::new(*b"ISst");
+const SLAB_TAG: Tag = Tag::new(*b"ISsl");
+const RESERVE_TAG: Tag = Tag::new(*b"ISrs");
+
+/// A small machine may have a fast disk too: 1,024 requests below us at once are followed on any.
+const SLAB_SHARDS_MIN: usize = 8;
+
+/// Paging I/O has its own slots, a quarter of the others: 512 at the least.
+const RESERVE_SHARDS_MIN: usize = 4;
+const PROCESSORS_PER_RESERVE_SHARD: usize = 4;
+
+/// The statistics of a device and the slots for its requests.
+pub(crate) struct Following {
+    statistics: DeviceStatistics,
+    /// One for each processor that the machine can have.
+    shards: Array<Shard>,
+    slab: Slab<Filter, Timing>,
+    reserve: Slab<Filter, Timing>,
+}
+
+impl Following {
+    /// Allocates all of it, or nothing.
+    pub(crate) fn new() -> Result<Self, NtError> {
+        let processors = processor::maximum();
+        let reserve = processors / PROCESSORS_PER_RESERVE_SHARD;
+        let shards = Array::zeroed(processors, STATISTICS_TAG)?;
+        let slab = Slab::new(processors.max(SLAB_SHARDS_MIN), SLAB_TAG)?;
+        let reserve = Slab::new(reserve.max(RESERVE_SHARDS_MIN), RESERVE_TAG)?;
+        let clock = Clock::new(time::frequency_hz());
+        Ok(Self {
+            statistics: DeviceStatistics::new(clock, Ticks::now().to_raw(), &shards),
+            shards,
+            slab,
+            reserve,
+        })
+    }
+
+    /// What the device is counted with.
+    pub(crate) fn statistics(&self) -> Option<Statistics<'_>> {
+        self.statistics.over(&self.shards)
+    }
+
+    /// The slots for requests that are paging I/O, or for those that are not.
+    pub(crate) fn slab(&self, paging: bool) -> &Slab<Filter, Timing> {
+        if paging { &self.reserve } else { &self.slab }
+    }
+}
+
+/// The context of a READ or WRITE that is followed.
+pub(crate) struct Timing {
+    operation: Operation,
+    /// When the lower driver was called.
+    started: Ticks,
+}
+
+impl Timing {
+    /// For a request that has not been sent yet.
+    pub(crate) fn new(operation: Operation) -> Self {
+        let started = Ticks::default();
+        Self { operation, started }
+    }
+}
+
+impl Observe<Filter> for Timing {
+    fn calling(&mut self, _device: &Device<Filter>) {
+        // Not when the context was made: what the registration takes is not the device's.
+        self.started = Ticks::now();
+    }
+
+    fn done(self, device: &Device<Filter>, view: View<'_>) {
+        let latency = Ticks::now().since(self.started);
+        device.state().count(|statistics, shard| {
+            statistics.done(
+                shard,
+                self.operation,
+                view.status().to_raw(),
+                view.information(),
+                latency,
+            );
+        });
+    }
+}
