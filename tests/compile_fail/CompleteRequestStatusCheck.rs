@@ -1,9 +1,10 @@
-//! No IRP is completed with STATUS_PENDING: what it is rejected with is an error, which STATUS_PENDING is not.
+//! No IRP is completed with STATUS_PENDING, nor with STATUS_SUCCESS where the lower driver failed it: what it is rejected or
+//! failed with is an error, and one that came back has no method to succeed.
 //!
-//! Enforced by: `NtError`
+//! Enforced by: `NtError`, `Held`
 #![no_std]
 
-use wdm::{Driver, Irp, NtError, NtStatus, Outcome};
+use wdm::{Dispatch, Driver, Held, Irp, NtError, NtStatus, Outcome, Slot};
 
 /// Fails the request where `status` is an error, and lets it pass where it is any other.
 pub fn dispatch<D: Driver>(irp: Irp<'_, D>, status: NtStatus) -> Outcome<'_, D> {
@@ -15,4 +16,12 @@ pub fn dispatch<D: Driver>(irp: Irp<'_, D>, status: NtStatus) -> Outcome<'_, D> 
         #[cfg(not(misuse))]
         Err(error) => Err(irp.reject(error)),
     }
+}
+
+/// Completes a request that the lower driver has completed.
+pub fn done<D: Driver, C>(irp: Held<D, Slot<D, C>>, irql: &mut Dispatch) {
+    #[cfg(misuse)]
+    irp.succeed(0, irql); //~ ERROR E0599: no method named `succeed` found for struct `Held<D, Slot<D, C>>`
+    #[cfg(not(misuse))]
+    irp.complete(irql);
 }

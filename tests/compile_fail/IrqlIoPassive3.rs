@@ -15,7 +15,8 @@ pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
     match irp.request() {
         Request::RemoveDevice(removal) => remove(removal),
         #[cfg(misuse)]
-        Request::Other(irp) => remove(RemoveDevice(irp)), //~ ERROR E0423: cannot initialize a tuple struct which contains private fields
+        Request::Other(irp) => remove(RemoveDevice(irp)), //~ ERROR E0423: expected function, tuple struct or tuple variant, found struct `RemoveDevice`
         Request::SurpriseRemoval(irp) | Request::Other(irp) => Ok(irp.skip_and_call()),
+        Request::Read { irp, .. } | Request::Write { irp, .. } => Ok(irp.skip_and_call()),
     }
 }

@@ -18,5 +18,6 @@ pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
         #[cfg(not(misuse))]
         Request::SurpriseRemoval(irp) => Ok(irp.succeed_and_call()),
         Request::Other(irp) => Ok(irp.skip_and_call()),
+        Request::Read { irp, .. } | Request::Write { irp, .. } => Ok(irp.skip_and_call()),
     }
 }

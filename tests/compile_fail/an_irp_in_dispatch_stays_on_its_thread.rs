@@ -12,7 +12,7 @@ fn hand_over<T: Send>(value: T) -> T {
 /// Hands the request's major function to another thread, and lets the request pass.
 pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
     //~vvv ERROR E0277: `NonNull<wdk_sys::types::bindings::_IRP>` cannot be sent between threads safely
-    //~vv ERROR E0277: `NonNull<wdk_sys::types::bindings::_DEVICE_OBJECT>` cannot be sent between threads safely
+    //~vv ERROR E0277: `*mut ()` cannot be sent between threads safely
     #[cfg(misuse)]
     let irp = hand_over(irp);
     #[cfg(not(misuse))]
