@@ -1,9 +1,10 @@
-//! Build script of the driver: the linker's options, and the version resource.
+//! Build script of the driver, and of each driver in `tests/drivers`: the linker's options, and the version resource.
 //!
 //! It does its work only where there is a driver to build, which is when the target is Windows.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    // Every package that has this build script has a manifest; the script itself cargo watches by itself.
+    println!("cargo::rerun-if-changed=Cargo.toml");
     #[cfg(any(windows, feature = "cross"))]
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "windows")
         && let Err(error) = driver::configure()
@@ -17,14 +18,12 @@ mod driver {
     use std::{env, error::Error, fs, path::Path};
 
     /// What wdk-build leaves out of the linker's options for a WDM driver.
-    const LINK_ARGUMENTS: [&str; 4] = [
+    const LINK_ARGUMENTS: [&str; 3] = [
         // The kernel checks the checksum of what it loads at boot, and this option computes it.
         "/RELEASE",
         // Instead of the time of the build, the image carries a hash of itself.
         "/Brepro",
         "/HIGHENTROPYVA",
-        // The image names its debugging information without this machine's folders.
-        "/PDBALTPATH:irpscope.pdb",
     ];
 
     /// What wdk-build takes from the environment without telling cargo: another kit is another folder of libraries.
@@ -37,8 +36,11 @@ mod driver {
         for argument in LINK_ARGUMENTS {
             println!("cargo::rustc-cdylib-link-arg={argument}");
         }
-        let script = Path::new(&env::var("OUT_DIR")?).join("irpscope.rc");
-        let text = version_resource()?;
+        let name = env::var("CARGO_PKG_NAME")?;
+        // The image names its debugging information without this machine's folders.
+        println!("cargo::rustc-cdylib-link-arg=/PDBALTPATH:{name}.pdb");
+        let script = Path::new(&env::var("OUT_DIR")?).join(format!("{name}.rc"));
+        let text = version_resource(&name)?;
         // Written only when it changes: its time is an input of the build.
         if !fs::read_to_string(&script).is_ok_and(|old| old == text) {
             fs::write(&script, text)?;
@@ -76,7 +78,7 @@ mod driver {
     /// The version resource, which says what the package's manifest says.
     ///
     /// Values of names that a resource compiler would take from headers are written as numbers, so that it needs none.
-    fn version_resource() -> Result<String, Box<dyn Error>> {
+    fn version_resource(name: &str) -> Result<String, Box<dyn Error>> {
         let package = |name: &str| env::var(format!("CARGO_PKG_{name}"));
         let (major, minor, patch) = (
             package("VERSION_MAJOR")?,
@@ -88,9 +90,9 @@ mod driver {
             ("CompanyName", "The irpscope developers".to_owned()),
             ("FileDescription", package("DESCRIPTION")?),
             ("FileVersion", package("VERSION")?),
-            ("InternalName", "irpscope".to_owned()),
+            ("InternalName", name.to_owned()),
             ("LegalCopyright", format!("The irpscope developers. License: {license}")),
-            ("OriginalFilename", "irpscope.sys".to_owned()),
+            ("OriginalFilename", format!("{name}.sys")),
             ("ProductName", "irpscope".to_owned()),
             ("ProductVersion", package("VERSION")?),
         ];

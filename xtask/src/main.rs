@@ -59,6 +59,9 @@ struct Build {
     /// Also build in two other folders, and compare the images byte for byte.
     #[arg(long)]
     verify_reproducible: bool,
+    /// Build the drivers of tests/drivers into target/drivers, and no package.
+    #[arg(long, conflicts_with_all = ["target", "hardware_id", "all_disks", "verify_reproducible"])]
+    test_drivers: bool,
 }
 
 fn main() -> ExitCode {
@@ -105,6 +108,12 @@ fn run(arguments: &Arguments) -> Result<()> {
 fn build(workspace: &Workspace, options: &Build) -> Result<()> {
     let builder = Builder::prepare(workspace, options.target)?;
     println!("build    {}, {}", options.target, builder.describe());
+    if options.test_drivers {
+        for image in builder.build_test_drivers(workspace, options.profile)? {
+            println!("driver   {}", image.display());
+        }
+        return Ok(());
+    }
     let artifacts = builder.build(workspace, options.profile)?;
     let disks = match &options.hardware_id {
         Some(id) => Match::HardwareId(id.clone()),

@@ -7,7 +7,7 @@ use std::{fs, time::Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    build::{Artifacts, Builder},
+    build::{Artifacts, Builder, test_drivers},
     compile_fail, docs,
     gate::Check,
     inf::Match,
@@ -68,7 +68,10 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step("driver, release", || {
         package(workspace, &builder, Target::X64, Profile::Release)
     })?;
-    step("clippy, driver", || builder.clippy(workspace))?;
+    step("drivers of the tests", || {
+        builder.build_test_drivers(workspace, Profile::Release).map(drop)
+    })?;
+    step("clippy, drivers", || builder.clippy(workspace))?;
     step("what must not compile", || compile_fail::check(workspace, &builder))?;
     // The driver's own tests are ignored by a plain `cargo test`, since that has no driver to run.
     step("tests", || {
@@ -106,12 +109,15 @@ fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(result)
 }
 
-/// Clippy over the crates of the host. Off Windows the driver and wdm are among them, as empty crates.
+/// Clippy over the crates of the host. Off Windows the drivers and wdm are among them, as empty crates.
 fn clippy(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo.args(["clippy", "--locked", "--workspace", "--all-targets"]);
     if cfg!(windows) {
         cargo.args(["--exclude", "irpscope", "--exclude", "wdm"]);
+        for name in test_drivers::names(workspace)? {
+            cargo.args(["--exclude", &name]);
+        }
     }
     process::run(cargo.args(["--", "--deny", "warnings"]))
 }

@@ -18,7 +18,7 @@ use crate::{
     workspace::Workspace,
 };
 
-use super::{Builder, Environment, diagnose};
+use super::{Builder, DRIVER, Environment, diagnose};
 
 /// The crates that a program is given by name: the library, and those that cargo built because the target has none.
 const GIVEN: [&str; 4] = ["alloc", "compiler_builtins", "core", "wdm"];
@@ -42,7 +42,7 @@ impl Builder {
     pub fn library(&self, workspace: &Workspace) -> Result<Library> {
         let mut cargo = self.cargo(workspace);
         cargo.args(["check", "--message-format", "json-render-diagnostics"]);
-        self.arguments(&mut cargo, workspace, Profile::Dev);
+        self.arguments(&mut cargo, workspace, Profile::Dev, &[DRIVER]);
         let checked = process::capture(cargo.stderr(Stdio::inherit()))?;
         if !checked.status.success() {
             let error = anyhow::anyhow!(

@@ -45,7 +45,7 @@ pub(super) fn apply(cargo: &mut Command, tools: &Path, target: Target, linker: &
 pub(super) fn link(arguments: Vec<OsString>) -> Result<ExitCode> {
     let linker = PathBuf::from(env::var_os(LINKER).with_context(|| format!("{NAME} is called by cargo xtask only"))?);
     let plan = Plan::new(arguments)?;
-    let folder = plan.output_folder.join("link");
+    let folder = plan.output_folder.join(&plan.link_folder);
     // What an interrupted run has left is no input of this one.
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -94,6 +94,8 @@ struct Plan {
     inputs: Vec<(PathBuf, OsString)>,
     outputs: Vec<OsString>,
     output_folder: PathBuf,
+    /// Where the linker proper runs, below the output's folder: one for each image, since two may be linked at once.
+    link_folder: OsString,
 }
 
 impl Plan {
@@ -111,6 +113,7 @@ impl Plan {
                     .context("the linker is given no folder to write to")?
                     .to_owned();
                 let name = bare_name(path)?;
+                plan.link_folder = format!("link-{name}").into();
                 // The linker names the map and the debugging information after the image.
                 plan.outputs.extend([
                     name.into(),
@@ -206,6 +209,13 @@ mod tests {
         assert_eq!(plan.outputs, ["d.dll", "d.pdb", "d.map", "d.dll.lib"]);
         assert_eq!(plan.output_folder, folder.path());
         assert_eq!(plan.inputs.len(), 2);
+    }
+
+    #[test]
+    fn two_images_that_are_linked_at_once_do_not_share_a_folder() {
+        let [first, second] = ["a", "b"].map(|name| plan(&[format!("/OUT:/deps/{name}.dll")]).unwrap());
+        assert_eq!(first.output_folder, second.output_folder);
+        assert_ne!(first.link_folder, second.link_folder);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: from a bare machine to `target/package/`.
+//! `cargo xtask build`: from a bare machine to what a package is made of, and to the drivers of the tests.
 //!
 //! Off Windows three things are missing that the driver's dependencies take for granted, and each has a file here: the
 //! core library for the target ([`toolchain`]), the kernel's headers and import libraries ([`kit`]), and a wdk-build
@@ -30,11 +30,15 @@ mod library;
 mod linker;
 mod llvm;
 mod packages;
+pub(crate) mod test_drivers;
 mod toolchain;
 mod wdk_build;
 pub mod wrapper;
 
-/// What cargo made of the driver: the files that a package is made of.
+/// The driver's package.
+const DRIVER: &str = "irpscope";
+
+/// What cargo made of a driver: the files that a package is made of.
 #[derive(Debug)]
 pub struct Artifacts {
     /// The image, still with a library's extension.
@@ -114,21 +118,30 @@ impl Builder {
     ///
     /// Cargo fails; it has said why.
     pub fn build(&self, workspace: &Workspace, profile: Profile) -> Result<Artifacts> {
+        self.build_packages(workspace, profile, &[DRIVER])?;
+        self.artifacts(workspace, profile, DRIVER)
+    }
+
+    /// Builds these packages, each of which is a driver, in one call of cargo.
+    fn build_packages(&self, workspace: &Workspace, profile: Profile, packages: &[&str]) -> Result<()> {
         let mut cargo = self.cargo(workspace);
         cargo.arg("build");
-        self.arguments(&mut cargo, workspace, profile);
-        process::run(&mut cargo).map_err(|error| diagnose::explain(error, workspace, self.target.triple()))?;
+        self.arguments(&mut cargo, workspace, profile, packages);
+        process::run(&mut cargo).map_err(|error| diagnose::explain(error, workspace, self.target.triple()))
+    }
 
+    /// What cargo has left of a package that it built.
+    fn artifacts(&self, workspace: &Workspace, profile: Profile, package: &str) -> Result<Artifacts> {
         let folder = workspace.target().join(self.target.triple()).join(profile.cargo_name());
         let artifacts = Artifacts {
-            image: folder.join("irpscope.dll"),
-            pdb: folder.join("irpscope.pdb"),
-            map: folder.join("deps/irpscope.map"),
+            image: folder.join(format!("{package}.dll")),
+            pdb: folder.join(format!("{package}.pdb")),
+            map: folder.join(format!("deps/{package}.map")),
         };
         for file in [&artifacts.image, &artifacts.pdb, &artifacts.map] {
             if !file.is_file() {
                 bail!(
-                    "cargo built the driver but left no {}; run `cargo clean` and build again",
+                    "cargo built {package} but left no {}; run `cargo clean` and build again",
                     file.display()
                 );
             }
@@ -136,7 +149,7 @@ impl Builder {
         Ok(artifacts)
     }
 
-    /// Runs clippy over the driver, with every warning an error.
+    /// Runs clippy over the driver and those of the tests, with every warning an error.
     ///
     /// # Errors
     ///
@@ -148,8 +161,11 @@ impl Builder {
         } else {
             cargo.arg("clippy");
         }
-        self.arguments(&mut cargo, workspace, Profile::Dev);
-        cargo.args(["--package", "wdm", "--", "--deny", "warnings"]);
+        let test_drivers = test_drivers::names(workspace)?;
+        let mut packages = vec![DRIVER, "wdm"];
+        packages.extend(test_drivers.iter().map(String::as_str));
+        self.arguments(&mut cargo, workspace, Profile::Dev, &packages);
+        cargo.args(["--", "--deny", "warnings"]);
         process::run(&mut cargo)
     }
 
@@ -171,8 +187,11 @@ impl Builder {
         cargo
     }
 
-    fn arguments(&self, cargo: &mut Command, workspace: &Workspace, profile: Profile) {
-        cargo.args(["--locked", "--package", "irpscope"]);
+    fn arguments(&self, cargo: &mut Command, workspace: &Workspace, profile: Profile, packages: &[&str]) {
+        cargo.arg("--locked");
+        for package in packages {
+            cargo.args(["--package", package]);
+        }
         cargo.args(["--target", self.target.triple(), "--profile", profile.cargo_name()]);
         cargo.arg("--target-dir").arg(workspace.target());
         if let Environment::Cross { toolchain, .. } = &self.environment {

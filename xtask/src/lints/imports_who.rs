@@ -56,6 +56,17 @@ const LAYERS: &[Layer] = &[
         members: &["crates/lab", "crates/wire"],
         wdk: &[],
     },
+    // What the lab is tried on: one driver on wdm, and one that must not owe its behaviour to it.
+    Layer {
+        folder: "tests/drivers/holder",
+        members: &["crates/wdm"],
+        wdk: &["wdk-alloc", "wdk-build", "wdk-panic"],
+    },
+    Layer {
+        folder: "tests/drivers/offender",
+        members: &[],
+        wdk: &["wdk-build", "wdk-panic"],
+    },
     Layer {
         folder: "xtask",
         members: &[],

@@ -1,0 +1,36 @@
+//! The dispatch routine of every major function: what this driver does with a request when nothing else is told.
+
+use crate::{
+    kernel::{
+        IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_WRITE, IRP_MN_REMOVE_DEVICE, IRP_MN_START_DEVICE,
+        IRP_MN_SURPRISE_REMOVAL, NtStatus, STATUS_SUCCESS,
+    },
+    objects::{Device, Irp},
+    request::Request,
+    switch::{self, Place},
+};
+
+/// Called by the I/O manager with an IRP that is now this driver's.
+pub(crate) extern "system" fn dispatch(device: Device, irp: Irp) -> NtStatus {
+    let request = Request { device, irp };
+    let status = request.acquire_lock();
+    if status < STATUS_SUCCESS {
+        request.complete_only(status);
+        return status;
+    }
+    let location = irp.location();
+    match (location.major_function(), location.minor_function(), switch::told()) {
+        (IRP_MJ_READ, _, Some((Place::Read(told), conduct)))
+        | (IRP_MJ_FLUSH_BUFFERS, _, Some((Place::Flush(told), conduct)))
+        | (IRP_MJ_PNP, IRP_MN_START_DEVICE, Some((Place::Start(told), conduct)))
+        | (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE, Some((Place::Remove(told), conduct))) => told(request, conduct),
+        (IRP_MJ_READ | IRP_MJ_WRITE, ..) => request.follow(),
+        (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE, _) => request.remove(),
+        // Neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
+        (IRP_MJ_PNP, IRP_MN_SURPRISE_REMOVAL, _) => {
+            irp.set_status(STATUS_SUCCESS);
+            request.skip_and_call()
+        }
+        _ => request.skip_and_call(),
+    }
+}

@@ -1,0 +1,170 @@
+//! The kernel's functions and constants that this driver uses, as Microsoft documents them for x64.
+//!
+//! Not here: what the functions are handed, which is in `objects`.
+
+use core::ffi::c_void;
+
+use crate::objects::{Device, Driver, Irp};
+
+/// NTSTATUS: negative where something failed.
+pub(crate) type NtStatus = i32;
+
+/// Names the statuses by the bits that Windows documents.
+macro_rules! statuses {
+    ($($name:ident = $bits:literal;)*) => {$(
+        #[expect(clippy::cast_possible_wrap, reason = "NTSTATUS is documented as its bits")]
+        pub(crate) const $name: NtStatus = $bits as NtStatus;
+    )*};
+}
+
+pub(crate) const STATUS_SUCCESS: NtStatus = 0;
+pub(crate) const STATUS_PENDING: NtStatus = 0x103;
+/// What a completion routine returns to let completion go on.
+pub(crate) const STATUS_CONTINUE_COMPLETION: NtStatus = STATUS_SUCCESS;
+
+statuses! {
+    STATUS_UNSUCCESSFUL = 0xC000_0001_u32;
+    STATUS_NOT_IMPLEMENTED = 0xC000_0002_u32;
+    STATUS_MORE_PROCESSING_REQUIRED = 0xC000_0016_u32;
+    STATUS_INSUFFICIENT_RESOURCES = 0xC000_009A_u32;
+    STATUS_DEVICE_NOT_READY = 0xC000_00A3_u32;
+}
+
+pub(crate) const IRP_MJ_READ: u8 = 0x03;
+pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
+pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
+pub(crate) const IRP_MJ_PNP: u8 = 0x1b;
+pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
+pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
+pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
+
+/// KIRQL.
+pub(crate) type Irql = u8;
+pub(crate) const PASSIVE_LEVEL: Irql = 0;
+pub(crate) const DISPATCH_LEVEL: Irql = 2;
+/// The lowest level at which device interrupts come, and at which next to nothing may be called.
+pub(crate) const ABOVE_DISPATCH_LEVEL: Irql = 3;
+
+pub(crate) const NO_INCREMENT: i8 = 0;
+pub(crate) const FALSE: u8 = 0;
+pub(crate) const TRUE: u8 = 1;
+
+/// NotificationEvent of EVENT_TYPE.
+pub(crate) const NOTIFICATION_EVENT: i32 = 0;
+/// Executive of KWAIT_REASON.
+pub(crate) const EXECUTIVE: i32 = 0;
+/// KernelMode of MODE.
+pub(crate) const KERNEL_MODE: i8 = 0;
+
+pub(crate) const FILE_DEVICE_UNKNOWN: u32 = 0x22;
+pub(crate) const FILE_DEVICE_SECURE_OPEN: u32 = 0x100;
+
+/// UNICODE_STRING, with lengths in bytes.
+#[repr(C)]
+pub(crate) struct UnicodeString {
+    pub(crate) length_bytes: u16,
+    pub(crate) maximum_length_bytes: u16,
+    pub(crate) buffer: *const u16,
+}
+
+/// KEVENT, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Event([u64; 3]);
+
+/// KDPC, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Dpc([u64; 8]);
+
+/// KSPIN_LOCK, which is free where it is zero.
+pub(crate) type SpinLock = usize;
+
+/// IO_REMOVE_LOCK of a free build, opaque.
+#[repr(C)]
+pub(crate) struct RemoveLock([u64; 4]);
+
+pub(crate) type Dispatch = extern "system" fn(Device, Irp) -> NtStatus;
+pub(crate) type AddDevice = extern "system" fn(Driver, Device) -> NtStatus;
+pub(crate) type Unload = extern "system" fn(Driver);
+pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
+pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
+pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
+
+// The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break are the
+// kernel's rules, which is what this driver is for, and because the pointers are ones that the kernel has handed out: the
+// few that are not are made where an offence says so.
+#[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
+unsafe extern "system" {
+    pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
+    pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
+    pub(crate) safe fn FsRtlIsNameInExpression(
+        expression: *const UnicodeString,
+        name: *const UnicodeString,
+        ignore_case: u8,
+        upcase_table: *const u16,
+    ) -> u8;
+    pub(crate) safe fn IoAcquireCancelSpinLock(old: *mut Irql);
+    pub(crate) safe fn IoAcquireRemoveLockEx(
+        lock: *mut RemoveLock,
+        tag: *const c_void,
+        file: *const u8,
+        line: u32,
+        size_bytes: u32,
+    ) -> NtStatus;
+    pub(crate) safe fn IoAllocateIrp(stack_size: i8, charge_quota: u8) -> Irp;
+    pub(crate) safe fn IoAttachDeviceToDeviceStackSafe(ours: Device, top: Device, lower: *mut Device) -> NtStatus;
+    pub(crate) safe fn IoCreateDevice(
+        driver: Driver,
+        extension_bytes: u32,
+        name: *const UnicodeString,
+        device_type: u32,
+        characteristics: u32,
+        exclusive: u8,
+        device: &mut Device,
+    ) -> NtStatus;
+    pub(crate) safe fn IoDeleteDevice(device: Device);
+    pub(crate) safe fn IoDetachDevice(lower: Device);
+    pub(crate) safe fn IoFreeIrp(irp: Irp);
+    pub(crate) safe fn IoInitializeRemoveLockEx(
+        lock: *mut RemoveLock,
+        tag: u32,
+        minutes_max: u32,
+        high_water_mark: u32,
+        size_bytes: u32,
+    );
+    pub(crate) safe fn IoReleaseCancelSpinLock(old: Irql);
+    pub(crate) safe fn IoReleaseRemoveLockAndWaitEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
+    pub(crate) safe fn IoReleaseRemoveLockEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
+    pub(crate) safe fn IoSetCompletionRoutineEx(
+        device: Device,
+        irp: Irp,
+        routine: CompletionRoutine,
+        context: *mut c_void,
+        on_success: u8,
+        on_error: u8,
+        on_cancel: u8,
+    ) -> NtStatus;
+    pub(crate) safe fn IofCallDriver(device: Device, irp: Irp) -> NtStatus;
+    pub(crate) safe fn IofCompleteRequest(irp: Irp, priority_boost: i8);
+    pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
+    pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
+    pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
+    pub(crate) safe fn KeFlushQueuedDpcs();
+    pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
+    pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
+    pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
+    pub(crate) safe fn KeLowerIrql(irql: Irql);
+    pub(crate) safe fn KeRaiseIrqlToDpcLevel() -> Irql;
+    pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
+    pub(crate) safe fn KeReleaseSpinLockFromDpcLevel(lock: *mut SpinLock);
+    pub(crate) safe fn KeSetEvent(event: *mut Event, increment: i32, wait: u8) -> i32;
+    pub(crate) safe fn KeWaitForSingleObject(
+        object: *mut Event,
+        reason: i32,
+        mode: i8,
+        alertable: u8,
+        timeout: *const i64,
+    ) -> NtStatus;
+    pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+}

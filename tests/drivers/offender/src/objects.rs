@@ -1,0 +1,216 @@
+//! The kernel's objects as this driver sees them: each a pointer, with the fields that are touched at their x64 offsets,
+//! and what WDM's headers do to an IRP in macros.
+
+use core::{
+    ffi::c_void,
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+use crate::kernel::{
+    AddDevice, CancelRoutine, CompletionRoutine, Dispatch, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, Irql,
+    NtStatus, PASSIVE_LEVEL, RemoveLock, SpinLock, Unload,
+};
+
+/// Makes a type that is a pointer to a kernel object, and for each field the functions that read and write it.
+macro_rules! objects {
+    ($(
+        $(#[$documentation:meta])*
+        $object:ident {$(
+            $offset:literal $read:ident $($write:ident)?: $type:ty;
+        )*}
+    )*) => {$(
+        $(#[$documentation])*
+        #[repr(transparent)]
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub(crate) struct $object(*mut c_void);
+
+        #[allow(dead_code, reason = "not every object is compared with null, nor every field read that is written")]
+        impl $object {
+            pub(crate) const NULL: Self = Self(ptr::null_mut());
+
+            pub(crate) fn is_null(self) -> bool {
+                self.0.is_null()
+            }
+
+            pub(crate) fn as_ptr(self) -> *mut c_void {
+                self.0
+            }
+
+            $(
+                pub(crate) fn $read(self) -> $type {
+                    // SAFETY: the kernel handed out the pointer, its object is alive unless an offence says otherwise,
+                    // and Windows has a field of this type at this offset.
+                    unsafe { self.0.wrapping_byte_add($offset).cast::<$type>().read() }
+                }
+
+                $(
+                    pub(crate) fn $write(self, value: $type) {
+                        // SAFETY: as for reading it.
+                        unsafe { self.0.wrapping_byte_add($offset).cast::<$type>().write(value) };
+                    }
+                )?
+            )*
+        }
+    )*};
+}
+
+objects! {
+    /// DRIVER_OBJECT.
+    Driver {
+        0x30 extension: DriverExtension;
+        0x68 unload set_unload: Option<Unload>;
+        0x70 major_functions set_major_functions: [Dispatch; 28];
+    }
+
+    /// DRIVER_EXTENSION.
+    DriverExtension {
+        0x8 add_device set_add_device: Option<AddDevice>;
+    }
+
+    /// DEVICE_OBJECT.
+    Device {
+        0x08 driver: Driver;
+        0x30 flags set_flags: u32;
+        0x34 characteristics set_characteristics: u32;
+        0x40 extension: *mut Extension;
+        0x48 device_type set_device_type: u32;
+        0x4c stack_size: i8;
+    }
+
+    /// IRP.
+    Irp {
+        0x00 kind set_kind: u16;
+        0x08 mdl set_mdl: *mut c_void;
+        0x18 system_buffer set_system_buffer: *mut c_void;
+        0x30 status set_status: NtStatus;
+        0x38 information set_information: usize;
+        0x41 pending_returned: bool;
+        0x43 current_location set_current_location: i8;
+        0x45 cancel_irql: Irql;
+        0x70 user_buffer set_user_buffer: *mut c_void;
+        0x78 driver_context set_driver_context: *mut c_void;
+        0x98 thread set_thread: *mut c_void;
+        0xb8 location set_location: StackLocation;
+    }
+
+    /// IO_STACK_LOCATION.
+    StackLocation {
+        0x00 major_function set_major_function: u8;
+        0x01 minor_function: u8;
+        0x03 control set_control: u8;
+        0x08 parameters set_parameters: [u64; 4];
+        0x30 file_object set_file_object: *mut c_void;
+        0x38 completion_routine set_completion_routine: Option<CompletionRoutine>;
+        0x40 context set_context: *mut c_void;
+        // Everything up to CompletionRoutine, which is what a copy takes along.
+        0x00 request set_request: [u64; 7];
+    }
+}
+
+/// What this driver keeps behind each of its device objects. It is zero when the device is created.
+#[repr(C)]
+pub(crate) struct Extension {
+    remove_lock: RemoveLock,
+    lower: Device,
+    spin_lock: SpinLock,
+}
+
+impl Driver {
+    /// What an offence passes for a device object.
+    pub(crate) fn in_place_of_a_device(self) -> Device {
+        Device(self.0)
+    }
+}
+
+impl Device {
+    pub(crate) fn remove_lock(self) -> *mut RemoveLock {
+        // SAFETY: only the address of a field is computed.
+        unsafe { &raw mut (*self.extension()).remove_lock }
+    }
+
+    pub(crate) fn spin_lock(self) -> *mut SpinLock {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).spin_lock }
+    }
+
+    /// Where the attachment stores the lower device.
+    pub(crate) fn lower_place(self) -> *mut Device {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).lower }
+    }
+
+    /// The next-lower device of the stack.
+    pub(crate) fn lower(self) -> Device {
+        // SAFETY: the extension lives as long as its device.
+        unsafe { self.lower_place().read() }
+    }
+}
+
+/// The size of IO_STACK_LOCATION, by which the pointer to the current one moves.
+const LOCATION_BYTES: usize = 0x48;
+
+/// The bits of a stack location's Control field.
+const SL_PENDING_RETURNED: u8 = 0x01;
+const SL_INVOKE_ALWAYS: u8 = 0x20 | 0x40 | 0x80;
+
+impl Irp {
+    /// IoGetNextIrpStackLocation.
+    pub(crate) fn next_location(self) -> StackLocation {
+        StackLocation(self.location().0.wrapping_byte_sub(LOCATION_BYTES))
+    }
+
+    /// IoMarkIrpPending.
+    pub(crate) fn mark_pending(self) {
+        let location = self.location();
+        location.set_control(location.control() | SL_PENDING_RETURNED);
+    }
+
+    /// IoSkipCurrentIrpStackLocation.
+    pub(crate) fn skip_location(self) {
+        self.set_current_location(self.current_location().wrapping_add(1));
+        self.set_location(StackLocation(self.location().0.wrapping_byte_add(LOCATION_BYTES)));
+    }
+
+    /// IoCopyCurrentIrpStackLocationToNext.
+    pub(crate) fn copy_location_to_next(self) {
+        let next = self.next_location();
+        next.set_request(self.location().request());
+        next.set_control(0);
+    }
+
+    /// IoSetCompletionRoutine, for every outcome.
+    pub(crate) fn set_completion_routine(self, routine: CompletionRoutine, context: *mut c_void) {
+        let next = self.next_location();
+        next.set_completion_routine(Some(routine));
+        next.set_context(context);
+        next.set_control(SL_INVOKE_ALWAYS);
+    }
+
+    /// IoSetCancelRoutine: gives back the routine that was set, null for none.
+    fn exchange_cancel_routine(self, routine: *mut c_void) -> *mut c_void {
+        let field = self.0.wrapping_byte_add(0x68).cast::<*mut c_void>();
+        // SAFETY: the field of an IRP that this driver owns, which others exchange atomically as well.
+        unsafe { AtomicPtr::from_ptr(field) }.swap(routine, Ordering::AcqRel)
+    }
+
+    /// Sets a cancel routine that only lets go of the cancel spin lock: the IRP stays with who set it.
+    pub(crate) fn set_cancel_routine(self) {
+        self.exchange_cancel_routine(release_cancel_lock as CancelRoutine as *mut c_void);
+    }
+
+    /// Clears the cancel routine, and waits for it where the IRP is being cancelled.
+    pub(crate) fn clear_cancel_routine(self) {
+        if self.exchange_cancel_routine(ptr::null_mut()).is_null() {
+            // Whoever cancels holds the cancel spin lock until the routine lets go of it.
+            let mut old = PASSIVE_LEVEL;
+            IoAcquireCancelSpinLock(&raw mut old);
+            IoReleaseCancelSpinLock(old);
+        }
+    }
+}
+
+/// The cancel routine.
+extern "system" fn release_cancel_lock(_device: Device, irp: Irp) {
+    IoReleaseCancelSpinLock(irp.cancel_irql());
+}

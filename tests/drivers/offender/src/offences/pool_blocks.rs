@@ -1,0 +1,87 @@
+//! Offences with pool. The READ itself is passed on; where there is no memory, that is all.
+
+use core::ffi::c_void;
+
+use crate::{kernel::NtStatus, pool, request::Request, switch::Conduct};
+
+/// A multiple of the 16 bytes to which pool is aligned: a special pool block of this size ends where its page ends.
+const WHOLE_BYTES: usize = 64;
+
+/// No multiple of it: behind such a block its page has a few bytes more, the slack.
+const SLACK_BYTES: usize = 40;
+
+/// Allocates with each READ what nobody frees.
+pub(super) fn leak(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(WHOLE_BYTES, |block| {
+        if !conduct.offends() {
+            pool::free(block);
+        }
+    });
+    request.skip_and_call()
+}
+
+/// Frees a block twice.
+pub(super) fn free_twice(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(WHOLE_BYTES, |block| {
+        pool::free(block);
+        if conduct.offends() {
+            pool::free(block);
+        }
+    });
+    request.skip_and_call()
+}
+
+/// Writes to the first byte behind a block that no page boundary protects; the twin to the last in it.
+pub(super) fn overwrite_slack(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(SLACK_BYTES, |block| {
+        write_near_end(block, SLACK_BYTES, conduct);
+        pool::free(block);
+    });
+    request.skip_and_call()
+}
+
+/// Writes to the first byte behind a block that ends with its page; the twin to the last in it.
+pub(super) fn overrun(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(WHOLE_BYTES, |block| {
+        write_near_end(block, WHOLE_BYTES, conduct);
+        pool::free(block);
+    });
+    request.skip_and_call()
+}
+
+/// Reads a block that has been freed; the twin reads it before.
+pub(super) fn use_after_free(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(WHOLE_BYTES, |block| {
+        if conduct.offends() {
+            pool::free(block);
+            read(block);
+        } else {
+            read(block);
+            pool::free(block);
+        }
+    });
+    request.skip_and_call()
+}
+
+/// Does something with a new block, where there is one.
+fn with_block(bytes: usize, work: impl FnOnce(*mut c_void)) {
+    let block = pool::allocate(bytes);
+    if !block.is_null() {
+        work(block);
+    }
+}
+
+fn write_near_end(block: *mut c_void, bytes: usize, conduct: Conduct) {
+    let offset = if conduct.offends() {
+        bytes
+    } else {
+        bytes.wrapping_sub(1)
+    };
+    // SAFETY: the last byte of the block; or the one behind it, which is the offence.
+    unsafe { block.cast::<u8>().wrapping_add(offset).write_volatile(0x5A) };
+}
+
+fn read(block: *const c_void) {
+    // SAFETY: the first byte of the block, which has been freed where that is the offence.
+    unsafe { block.cast::<u8>().read_volatile() };
+}

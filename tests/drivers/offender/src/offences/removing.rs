@@ -1,0 +1,98 @@
+//! Offences in IRP_MN_REMOVE_DEVICE: what is left out of removing a device, or done twice, or failed.
+
+use core::{ffi::c_void, ptr};
+
+use crate::{
+    kernel::{
+        EXECUTIVE, Event, FALSE, IofCallDriver, IofCompleteRequest, KERNEL_MODE, KeInitializeEvent, KeSetEvent,
+        KeWaitForSingleObject, NO_INCREMENT, NOTIFICATION_EVENT, NtStatus, STATUS_MORE_PROCESSING_REQUIRED,
+        STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    },
+    objects::{Device, Irp},
+    request::Request,
+    switch::Conduct,
+};
+
+/// Deletes the device while it is attached to another.
+pub(super) fn delete_attached(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.send_removal();
+    request.wait_for_others();
+    if !conduct.offends() {
+        request.detach();
+    }
+    request.delete();
+    status
+}
+
+/// Detaches the device from one that nothing is attached to any more.
+pub(super) fn detach_twice(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.send_removal();
+    request.wait_for_others();
+    request.detach();
+    if conduct.offends() {
+        request.detach();
+    }
+    request.delete();
+    status
+}
+
+/// Leaves the device as it is.
+pub(super) fn leave_attached(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.send_removal();
+    request.wait_for_others();
+    if !conduct.offends() {
+        request.detach();
+        request.delete();
+    }
+    status
+}
+
+/// Detaches the device and does not delete it.
+pub(super) fn leave_undeleted(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.send_removal();
+    request.wait_for_others();
+    request.detach();
+    if !conduct.offends() {
+        request.delete();
+    }
+    status
+}
+
+/// Deletes the device twice.
+pub(super) fn delete_twice(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.remove();
+    if conduct.offends() {
+        request.delete();
+    }
+    status
+}
+
+/// Removes the device properly, and fails the request all the same, which may not fail.
+pub(super) fn fail(request: Request, conduct: Conduct) -> NtStatus {
+    let status = send_and_wait(request.irp, request.device.lower());
+    request.wait_for_others();
+    request.detach();
+    request.delete();
+    let status = if conduct.offends() { STATUS_UNSUCCESSFUL } else { status };
+    request.irp.set_status(status);
+    IofCompleteRequest(request.irp, NO_INCREMENT);
+    status
+}
+
+/// Sends the request down and waits until it is back and this driver's again.
+fn send_and_wait(irp: Irp, lower: Device) -> NtStatus {
+    let mut back = Event::default();
+    KeInitializeEvent(&mut back, NOTIFICATION_EVENT, FALSE);
+    let back = &raw mut back;
+    irp.set_status(STATUS_SUCCESS);
+    irp.copy_location_to_next();
+    irp.set_completion_routine(signal, back.cast());
+    IofCallDriver(lower, irp);
+    KeWaitForSingleObject(back, EXECUTIVE, KERNEL_MODE, FALSE, ptr::null());
+    irp.status()
+}
+
+extern "system" fn signal(_device: Device, _irp: Irp, context: *mut c_void) -> NtStatus {
+    KeSetEvent(context.cast(), 0, FALSE);
+    STATUS_MORE_PROCESSING_REQUIRED
+}

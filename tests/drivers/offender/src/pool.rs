@@ -1,0 +1,20 @@
+//! Pool of this driver: nonpaged, zeroed, tagged.
+
+use core::ffi::c_void;
+
+use crate::kernel::{ExAllocatePool2, ExFreePoolWithTag};
+
+/// The tag of every allocation, and of the remove locks.
+pub(crate) const TAG: u32 = u32::from_le_bytes(*b"Ofnd");
+
+const POOL_FLAG_NON_PAGED: u64 = 0x40;
+
+/// Allocates a block, which has to be freed. Null where there is no memory.
+pub(crate) fn allocate(bytes: usize) -> *mut c_void {
+    ExAllocatePool2(POOL_FLAG_NON_PAGED, bytes, TAG)
+}
+
+/// Frees a block.
+pub(crate) fn free(block: *mut c_void) {
+    ExFreePoolWithTag(block, TAG);
+}

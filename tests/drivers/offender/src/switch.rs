@@ -1,0 +1,106 @@
+//! What the driver is told to do: read once, in DriverEntry, from the name of its service.
+
+use core::{
+    ptr, slice,
+    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+};
+
+use crate::{
+    add_device::Plan,
+    kernel::{NtStatus, UnicodeString},
+    misbehaviours::MISBEHAVIOURS,
+    offences::OFFENCES,
+    request::Request,
+};
+
+/// The service of the driver that does nothing wrong.
+const SERVICE: &str = "offender";
+
+/// What an offence's twin has at the end of its name.
+const CLEAN: &str = "-clean";
+
+/// Something that the driver can be told to do, by name.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
+}
+
+/// Where in the driver's life a case has its place.
+pub(crate) enum Place {
+    /// In DriverEntry, once the driver object is filled in.
+    Entry(fn() -> NtStatus),
+    /// In AddDevice: it changes what is to be done there.
+    AddDevice(fn(&mut Plan)),
+    /// In the place of what is done with IRP_MJ_READ.
+    Read(Routine),
+    /// In the place of what is done with IRP_MJ_FLUSH_BUFFERS.
+    Flush(Routine),
+    /// In the place of what is done with IRP_MN_START_DEVICE.
+    Start(Routine),
+    /// In the place of what is done with IRP_MN_REMOVE_DEVICE.
+    Remove(Routine),
+}
+
+/// Deals with a request, and gives back what dispatch returns.
+pub(crate) type Routine = fn(Request, Conduct) -> NtStatus;
+
+/// Whether a case is the offence or its clean twin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conduct {
+    Offending,
+    Clean,
+}
+
+impl Conduct {
+    pub(crate) fn offends(self) -> bool {
+        self == Self::Offending
+    }
+}
+
+static CASE: AtomicPtr<Case> = AtomicPtr::new(ptr::null_mut());
+static IS_CLEAN: AtomicBool = AtomicBool::new(false);
+
+/// Reads what the driver is told to do. `false` where its name says nothing that it knows.
+pub(crate) fn set(registry_path: &UnicodeString) -> bool {
+    let units = usize::from(registry_path.length_bytes / 2);
+    // SAFETY: the I/O manager passes a string whose buffer holds its length, and which is there during DriverEntry.
+    let path = unsafe { slice::from_raw_parts(registry_path.buffer, units) };
+    let service = path.rsplit(|unit| *unit == u16::from(b'\\')).next().unwrap_or(path);
+    if is(service, &[SERVICE]) {
+        return true;
+    }
+    let named = |case: &&'static Case| is(service, &[SERVICE, "-", case.name]);
+    let clean = |case: &&'static Case| is(service, &[SERVICE, "-", case.name, CLEAN]);
+    if let Some(case) = OFFENCES.iter().chain(MISBEHAVIOURS).find(named) {
+        store(case, Conduct::Offending);
+    } else if let Some(case) = OFFENCES.iter().find(clean) {
+        store(case, Conduct::Clean);
+    } else {
+        return false;
+    }
+    true
+}
+
+/// What the driver was told, if anything.
+pub(crate) fn told() -> Option<(&'static Place, Conduct)> {
+    // SAFETY: null, or one of the cases in the tables, which are constants.
+    let case = unsafe { CASE.load(Ordering::Acquire).as_ref::<'static>() }?;
+    let conduct = if IS_CLEAN.load(Ordering::Relaxed) {
+        Conduct::Clean
+    } else {
+        Conduct::Offending
+    };
+    Some((&case.place, conduct))
+}
+
+fn store(case: &'static Case, conduct: Conduct) {
+    IS_CLEAN.store(conduct == Conduct::Clean, Ordering::Relaxed);
+    CASE.store(ptr::from_ref(case).cast_mut(), Ordering::Release);
+}
+
+/// Whether UTF-16 text is these parts in a row.
+fn is(text: &[u16], parts: &[&str]) -> bool {
+    text.iter()
+        .copied()
+        .eq(parts.iter().flat_map(|part| part.encode_utf16()))
+}
