@@ -3,6 +3,7 @@
 //! Each command ends in exit code 0, or in one line on standard error that says what to do and a non-zero exit code.
 
 pub mod build;
+pub mod compile_fail;
 pub mod docs;
 pub mod gate;
 pub mod imports;

@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use xtask::{
     build::{Builder, Exclusive, wrapper},
-    docs,
+    compile_fail, docs,
     inf::{HardwareId, Match},
     package, reproduce,
     target::{Profile, Target},
@@ -32,6 +32,8 @@ enum Subcommands {
     Build(Build),
     /// Runs everything that must pass: formatting, clippy, the build, every test, the image gate.
     Test,
+    /// Compiles what must not compile: for each rule that types enforce, a misuse and its corrected twin.
+    CompileFail,
     /// Writes the parts of the documentation that are made from code.
     Docs {
         /// Change nothing, and fail where a document is stale.
@@ -95,6 +97,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Subcommands::Build(options) => build(&workspace, options),
         Subcommands::Test => test::run(&workspace, &help()),
+        Subcommands::CompileFail => {
+            let builder = Builder::prepare(&workspace, Target::X64)?;
+            compile_fail::check(&workspace, &builder)
+        }
         Subcommands::Docs { check } => docs::refresh(workspace.root(), &help(), *check),
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build::{Artifacts, Builder, test_drivers},
-    docs,
+    compile_fail, docs,
     gate::Check,
     inf::Match,
     lints, package, process,
@@ -54,7 +54,8 @@ const PLANTED: [Planted; 2] = [
 /// A step fails; it has said why.
 pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step("formatting", || {
-        process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))
+        process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))?;
+        compile_fail::formatted(workspace)
     })?;
     step("the repository's own rules", || own_rules(workspace))?;
     step("generated documentation", || {
@@ -71,6 +72,7 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
         builder.build_test_drivers(workspace, Profile::Release).map(drop)
     })?;
     step("clippy, drivers", || builder.clippy(workspace))?;
+    step("what must not compile", || compile_fail::check(workspace, &builder))?;
     // The driver's own tests are ignored by a plain `cargo test`, since that has no driver to run.
     step("tests", || {
         process::run(

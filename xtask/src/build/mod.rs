@@ -22,8 +22,11 @@ use anyhow::{Context as _, Result, bail};
 
 use self::{kit::Kit, llvm::Llvm, toolchain::Toolchain};
 
+pub use self::library::Library;
+
 mod diagnose;
 mod kit;
+mod library;
 mod linker;
 mod llvm;
 mod packages;

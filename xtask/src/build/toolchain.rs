@@ -156,7 +156,16 @@ impl Toolchain {
         Ok(())
     }
 
-    fn builds_core(&self) -> bool {
+    /// The compiler, for calls that cargo does not make.
+    pub(super) fn rustc(&self) -> &Path {
+        match self.core {
+            Core::Debian => Path::new(DEBIAN_RUSTC),
+            Core::Installed | Core::FromSource => Path::new("rustc"),
+        }
+    }
+
+    /// Whether `core` is built along with the driver, which takes what is not stable.
+    pub(super) fn builds_core(&self) -> bool {
         self.core != Core::Installed
     }
 }

@@ -1,0 +1,34 @@
+//! What a driver keeps for a device is used by several processors at once: it is Sync.
+//!
+//! Enforced by: `Driver`
+#![no_std]
+
+#[cfg(misuse)]
+use core::cell::Cell;
+#[cfg(not(misuse))]
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use wdm::{AddDevice, Driver, Irp, NtError, Outcome};
+
+/// A filter that counts.
+pub enum Filter {}
+
+impl Driver for Filter {
+    #[cfg(misuse)]
+    type State = Cell<u64>; //~ ERROR E0277: `Cell<u64>` cannot be shared between threads safely
+    #[cfg(not(misuse))]
+    type State = AtomicU64;
+
+    fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
+        add.attach(Default::default())
+    }
+
+    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
+        let requests = irp.device().state();
+        #[cfg(misuse)]
+        requests.update(|requests| requests.wrapping_add(1));
+        #[cfg(not(misuse))]
+        requests.fetch_add(1, Ordering::Relaxed);
+        Ok(irp.skip_and_call())
+    }
+}
