@@ -66,7 +66,7 @@ impl Core {
         if !already_refused && process::exists("rustup") {
             eprintln!("asking rustup for the target {target}");
             let added = process::capture(Command::new("rustup").args(["target", "add", target.triple()]))?;
-            if added.status.success() && rustc.has_core_for(target) {
+            if rustc.has_core_for(target) {
                 return Ok(Some(Self::Installed));
             }
             write_whole(&refused, rustc.version.as_bytes())?;
@@ -164,8 +164,7 @@ impl Toolchain {
         }
     }
 
-    /// Whether `core` is built along with the driver, which takes what is not stable.
-    pub(super) fn builds_core(&self) -> bool {
+    fn builds_core(&self) -> bool {
         self.core != Core::Installed
     }
 }
