@@ -41,6 +41,14 @@ impl<D: Driver> Device<D> {
         }
     }
 
+    /// The same device, for whoever acquires its remove lock next.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            object: self.object,
+            driver: PhantomData,
+        }
+    }
+
     /// What the driver keeps for this device.
     #[must_use]
     pub fn state(&self) -> &D::State {

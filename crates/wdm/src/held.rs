@@ -9,7 +9,7 @@ use crate::{
     driver::Driver,
     irql::Dispatch,
     raw_irp,
-    remove_lock::Locked,
+    remove_lock::{KeptDevice, Locked},
     slab::Slot,
     status::{NtError, NtStatus},
 };
@@ -59,6 +59,15 @@ impl<D: Driver, S> Held<D, S> {
     #[must_use]
     pub fn device(&self) -> &Device<D> {
         self.parts.device.device()
+    }
+
+    /// The device that the IRP was sent to, kept for as long as the result lives and not as long as the IRP does.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_DELETE_PENDING where the device is being removed.
+    pub fn keep_device(&self) -> Result<KeptDevice<D>, NtError> {
+        KeptDevice::new(&self.parts.device)
     }
 
     /// Completes the IRP with an error.

@@ -19,7 +19,7 @@ use crate::{
     irql::{Dispatch, Passive},
     layout::{self, io_stack_location},
     raw_irp,
-    remove_lock::Locked,
+    remove_lock::{KeptDevice, Locked},
     status::{NtError, NtStatus},
 };
 
@@ -137,6 +137,15 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     #[must_use]
     pub fn device(&self) -> &Device<D> {
         self.device.device()
+    }
+
+    /// The device that the IRP was sent to, kept for as long as the result lives and not as long as the IRP does.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_DELETE_PENDING where the device is being removed.
+    pub fn keep_device(&self) -> Result<KeptDevice<D>, NtError> {
+        KeptDevice::new(&self.device)
     }
 
     /// The same, and what this thread may call: for a spin lock in the device's state.

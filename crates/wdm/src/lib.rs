@@ -8,6 +8,13 @@
 //! * [`Irp`] is an IRP in dispatch, with the remove lock inside it. Each way to dispose of it takes it by value and
 //!   gives the [`Dispatched`] that dispatch must return, so an IRP is disposed of once, and the status that goes
 //!   back to the I/O manager is the one that belongs to what was done.
+//! * [`Observe`] follows an IRP to its end and looks at it; [`Hold`] takes it over when it comes back, to complete it, to
+//!   keep it or to send it again. Registering a completion routine and calling the lower driver are one step. What is
+//!   kept for the IRP meanwhile stands in a slot of a [`Slab`], which is allocated when the device is added.
+//! * [`Held`] is an IRP that this driver has pending: one that came back, or that dispatch has [parked](Irp::park).
+//! * [`Passive`] and [`Dispatch`] say what a thread may call. A [`SpinLock`] that is held keeps them, so no IRP is
+//!   completed or sent under it.
+//! * [`pool`], [`processor`] and [`time`] are what a driver counts and keeps its counts with.
 //!
 //! It is not a framework: it queues nothing, follows no power policy and keeps no state that the driver cannot see.
 //!
@@ -53,6 +60,7 @@ pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected, RemoveDevice, Request};
 pub use irql::{Dispatch, Passive};
 pub use observe::{Observe, View, WithSlot};
+pub use remove_lock::KeptDevice;
 pub use slab::{Slab, Slot};
 pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use status::{NtError, NtStatus};

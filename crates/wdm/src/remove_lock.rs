@@ -6,6 +6,7 @@
 use core::{
     cell::UnsafeCell,
     mem::ManuallyDrop,
+    ops::Deref,
     ptr::{self, NonNull},
 };
 
@@ -100,6 +101,15 @@ impl<D: Driver> Locked<D> {
         &self.device
     }
 
+    /// Acquires the lock once more, on behalf of the same IRP.
+    ///
+    /// # Errors
+    ///
+    /// As for [`acquire`](Self::acquire).
+    pub(crate) fn again(&self) -> Result<Self, NtError> {
+        Self::acquire(self.device.again(), self.tag)
+    }
+
     /// Releases the lock and waits until every other holder has: the step from *Open* to *Removing*.
     ///
     /// The device object and its state are the caller's alone afterwards.
@@ -123,5 +133,27 @@ impl<D: Driver> Drop for Locked<D> {
     fn drop(&mut self) {
         // SAFETY: the lock is held with this tag (invariant), and a guard is dropped once.
         unsafe { IoReleaseRemoveLockEx(self.device.remove_lock().0.get(), self.tag.as_ptr().cast(), SIZE) };
+    }
+}
+
+/// A device that is kept beyond the IRP that it was reached through, until the value is dropped.
+///
+/// What it is for: putting an IRP that is held into a queue in its own device's state. As soon as it is there, another
+/// thread may complete it, and with it goes its remove lock; so the one who puts it there needs a lock of its own. One
+/// that is not dropped has the device's removal wait without end.
+#[must_use = "the device is kept until this is dropped"]
+pub struct KeptDevice<D: Driver>(Locked<D>);
+
+impl<D: Driver> KeptDevice<D> {
+    pub(crate) fn new(other: &Locked<D>) -> Result<Self, NtError> {
+        Ok(Self(other.again()?))
+    }
+}
+
+impl<D: Driver> Deref for KeptDevice<D> {
+    type Target = Device<D>;
+
+    fn deref(&self) -> &Device<D> {
+        self.0.device()
     }
 }

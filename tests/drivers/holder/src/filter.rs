@@ -1,0 +1,119 @@
+//! What the driver does with each device and each request.
+
+use wdm::{
+    AddDevice, Device, Dispatch, Driver, Held, Hold, Irp, Next, NtError, NtStatus, Outcome, Request, Slab, Slot,
+    SpinLock, pool::Tag,
+};
+
+use crate::parked::{Parked, Write};
+
+/// How often a READ is sent again that the lower driver is too busy for. If each time took a frame of the stack, this
+/// would overrun it many times over.
+pub(crate) const RESENDS_MAX: u32 = 1_000_000;
+
+const DEVICE_BUSY: NtStatus = NtStatus::from_raw(0x8000_0011_u32.cast_signed());
+
+const TAG: Tag = Tag::new(*b"Hold");
+
+pub(crate) enum Holder {}
+
+/// What the driver keeps for a device.
+pub(crate) struct State {
+    /// Of one shard: every processor takes from the same.
+    slab: Slab<Holder, Busy>,
+    parked: SpinLock<Parked>,
+}
+
+impl Driver for Holder {
+    type State = State;
+
+    fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
+        let slab = Slab::new(1, TAG)?;
+        let parked = SpinLock::new(Parked::new());
+        add.attach(State { slab, parked })
+    }
+
+    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
+        Ok(match irp.request() {
+            Request::RemoveDevice(mut removal) => {
+                let (device, irql) = removal.device_and_irql();
+                close(device, irql.as_dispatch());
+                removal.call_detach_and_delete()
+            }
+            Request::SurpriseRemoval(mut irp) => {
+                let (device, irql) = irp.device_and_irql();
+                close(device, irql);
+                irp.succeed_and_call()
+            }
+            Request::Read { irp, .. } => read(after_parked(irp))?,
+            Request::Write { irp, length } => write(after_parked(irp), length)?,
+            Request::Other(irp) => after_parked(irp).skip_and_call(),
+        })
+    }
+}
+
+/// The same IRP, after what was parked when it came has been completed.
+fn after_parked<'irp>(mut irp: Irp<'irp, Holder>) -> Irp<'irp, Holder> {
+    let (device, irql) = irp.device_and_irql();
+    complete_parked(device, irql);
+    irp
+}
+
+/// Completes what is parked, when nothing is to be parked any more: it would keep the device from being removed.
+fn close(device: &Device<Holder>, irql: &mut Dispatch) {
+    device.state().parked.lock(irql).close();
+    complete_parked(device, irql);
+}
+
+fn complete_parked(device: &Device<Holder>, irql: &mut Dispatch) {
+    // The lock is held for taking one, never for completing it.
+    while let Some(write) = take_parked(device, irql) {
+        write.complete(irql);
+    }
+}
+
+fn take_parked(device: &Device<Holder>, irql: &mut Dispatch) -> Option<Write> {
+    device.state().parked.lock(irql).take()
+}
+
+/// Holds a READ.
+fn read<'irp>(irp: Irp<'irp, Holder>) -> Outcome<'irp, Holder> {
+    match irp.with_slot(|state| Some(&state.slab)) {
+        Ok(irp) => irp.hold(Busy {
+            resends_left: RESENDS_MAX,
+        }),
+        Err(irp) => Ok(irp.skip_and_call()),
+    }
+}
+
+/// Parks a WRITE.
+fn write<'irp>(irp: Irp<'irp, Holder>, length: u32) -> Outcome<'irp, Holder> {
+    // As soon as the WRITE is parked, it may be completed and its remove lock released.
+    let device = match irp.keep_device() {
+        Ok(device) => device,
+        Err(error) => return Err(irp.reject(error)),
+    };
+    let (dispatched, held, mut irql) = irp.park();
+    let not_parked = device.state().parked.lock(&mut irql).put(Write { held, length }).err();
+    if let Some(write) = not_parked {
+        write.complete(&mut irql);
+    }
+    Ok(dispatched)
+}
+
+/// The context of a READ.
+struct Busy {
+    resends_left: u32,
+}
+
+impl Hold<Holder> for Busy {
+    fn done(self, irp: Held<Holder, Slot<Holder, Self>>, irql: &mut Dispatch) -> Next<Holder, Self> {
+        match self.resends_left.checked_sub(1) {
+            Some(resends_left) if irp.status() == DEVICE_BUSY => Next::Resend(irp, Self { resends_left }),
+            _ => {
+                irp.complete(irql);
+                Next::Gone
+            }
+        }
+    }
+}

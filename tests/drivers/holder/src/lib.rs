@@ -1,0 +1,25 @@
+//! holder: a filter driver that keeps requests, so that what `wdm` offers for it runs in the lab.
+//!
+//! * READ is held. Where it comes back with STATUS_DEVICE_BUSY it is sent again, up to [`filter::RESENDS_MAX`] times,
+//!   then completed with what the lower driver said last.
+//! * WRITE is parked: not sent down at all, but completed as if every byte had been written, by the request that comes
+//!   next, whatever that is.
+//! * Everything else passes.
+//!
+//! It is no filter for a disk with anything on it.
+#![cfg_attr(windows, no_std)]
+#![cfg(windows)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod entry;
+mod filter;
+mod parked;
+
+// Only for the panic handler that every image has to have. No code of this driver has a path to it.
+use wdk_panic as _;
