@@ -66,7 +66,7 @@ impl Core {
         if !already_refused && process::exists("rustup") {
             eprintln!("asking rustup for the target {target}");
             let added = process::capture(Command::new("rustup").args(["target", "add", target.triple()]))?;
-            if rustc.has_core_for(target) {
+            if added.status.success() && rustc.has_core_for(target) {
                 return Ok(Some(Self::Installed));
             }
             write_whole(&refused, rustc.version.as_bytes())?;
