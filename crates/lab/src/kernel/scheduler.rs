@@ -34,6 +34,10 @@ pub(crate) const HIGH_LEVEL: u8 = 15;
 /// The lab's side of a context: room for as many nested calls as fit on a kernel stack.
 const LAB_STACK_BYTES: usize = 2 * 1024 * 1024;
 
+/// Where kernel stacks are, so that addresses in reports are the same in each run.
+const STACKS_ADDRESS: usize = 0x7_4000_0000;
+const STACK_DISTANCE: usize = 64 * 1024;
+
 /// In how many of 1000 calls into the kernel another context may run.
 const SWITCH_PER_MILLE: u32 = 200;
 
@@ -191,12 +195,13 @@ impl Machine {
         is_dpc: bool,
         work: impl FnOnce(&'static Self) + 'static,
     ) -> &'static Context {
-        let stack = Stack::new().unwrap_or_else(|error| self.cannot(&format!("cannot map a kernel stack: {error}")));
+        let mut contexts = self.scheduler.contexts.borrow_mut();
+        let stack = Stack::preferably_at(STACKS_ADDRESS + contexts.len() * STACK_DISTANCE)
+            .unwrap_or_else(|error| self.cannot(&format!("cannot map a kernel stack: {error}")));
         let lab_stack = DefaultStack::new(LAB_STACK_BYTES)
             .unwrap_or_else(|error| self.cannot(&format!("cannot map a stack for the lab: {error}")));
         // SAFETY: the stack belongs to the context, which is never dropped, and only the driver uses it.
         unsafe { crate::guest::register(stack.range()) };
-        let mut contexts = self.scheduler.contexts.borrow_mut();
         let id = u16::try_from(contexts.len()).unwrap_or(u16::MAX);
         let top = stack.range().end;
         let coroutine = Coroutine::with_stack(lab_stack, move |yielder: &Yielder<(), ()>, ()| {
