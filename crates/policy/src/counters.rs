@@ -168,7 +168,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// A shard in which nothing has been counted. Zeroed memory is the same, and needs 5 KB less of a stack.
+    /// A shard in which nothing has been counted, by way of the stack. Zeroed memory is the same, and is what a driver
+    /// takes: a frame of 5 KB needs the stack probe, which a kernel image should not.
     #[must_use]
     pub fn new() -> Self {
         let zero = || AtomicU64::new(0);

@@ -126,14 +126,7 @@ pub fn read(mut memory: impl FnMut(u64, &mut [u8]) -> bool, head_address: u64) -
     read_errors(&mut words, &mut snapshot)?;
     let in_flight = words.next()?;
     let in_flight_peak = words.next()?;
-    snapshot.add_device(&Device {
-        count: 1,
-        started_at_ticks,
-        frequency_hz,
-        in_flight,
-        // Where the machine stopped between the two, the peak is the one that is late.
-        in_flight_peak: in_flight_peak.max(in_flight),
-    });
+    snapshot.add_device(&Device::one(started_at_ticks, frequency_hz, in_flight, in_flight_peak));
 
     let mut shard_address = shards_address;
     for _ in 0..shard_count {

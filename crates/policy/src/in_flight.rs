@@ -58,11 +58,11 @@ impl InFlight {
     }
 
     /// The most that ever were in flight at once.
+    ///
+    /// While others enter, it may lag behind [`now`](Self::now): the gauge is raised first.
     #[must_use]
     pub fn peak(&self) -> u64 {
-        // An `enter` between its two steps has not raised the peak yet.
-        let now = self.now();
-        self.peak.load(Ordering::Relaxed).max(now)
+        self.peak.load(Ordering::Relaxed)
     }
 }
 

@@ -12,8 +12,8 @@
 //! All-zero memory is a valid, fresh value of every type here that processors share: [`Shard`],
 //! [`Histogram<AtomicU64>`](histogram::Histogram), [`ErrorTable`](errors::ErrorTable),
 //! [`InFlight`](in_flight::InFlight) and the words of [`Slots`](slots::Slots). So is it of [`Snapshot`]. A driver may
-//! therefore place them in zeroed pool without running a constructor. They are `repr(C)` throughout and made of
-//! 64-bit words alone.
+//! therefore place them in zeroed pool without running a constructor. What processors share is `repr(C)` throughout
+//! and made of 64-bit words alone.
 //!
 //! Nothing here panics, takes a lock, or waits for another processor.
 #![no_std]

@@ -131,9 +131,6 @@ impl<'w> Slots<'w> {
     pub fn give_back(&self, slot: SlotIndex) -> Result<(), GiveBackError> {
         let per_shard = self.layout.slots_per_shard;
         let (shard, within) = (slot.0 / per_shard, slot.0 % per_shard);
-        if shard >= self.layout.shards.get() {
-            return Err(GiveBackError::OutOfRange);
-        }
         let word = self.shard(shard).get((within / BITS) as usize);
         let bit = bit(within % BITS);
         let before = word

@@ -77,9 +77,22 @@ impl Default for Snapshot {
 
 /// What [`Snapshot`] has of one device, or of `count` merged ones, but for the tables.
 pub(crate) struct Device {
-    pub(crate) count: u64,
-    pub(crate) started_at_ticks: u64,
-    pub(crate) frequency_hz: u64,
-    pub(crate) in_flight: u64,
-    pub(crate) in_flight_peak: u64,
+    count: u64,
+    started_at_ticks: u64,
+    frequency_hz: u64,
+    in_flight: u64,
+    in_flight_peak: u64,
+}
+
+impl Device {
+    /// One device, with its gauge as it was read: the peak may lag behind where a request was just being counted.
+    pub(crate) fn one(started_at_ticks: u64, frequency_hz: u64, in_flight: u64, in_flight_peak: u64) -> Self {
+        Self {
+            count: 1,
+            started_at_ticks,
+            frequency_hz,
+            in_flight,
+            in_flight_peak: in_flight_peak.max(in_flight),
+        }
+    }
 }

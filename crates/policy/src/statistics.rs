@@ -136,20 +136,19 @@ impl Statistics<'_> {
     /// Counting goes on meanwhile: each number is exact, but they need not be of one moment.
     pub fn add_to(&self, snapshot: &mut Snapshot) {
         let DeviceStatistics { clock, in_flight, .. } = self.head;
-        snapshot.add_device(&Device {
-            count: 1,
-            started_at_ticks: self.head.started_at_ticks,
-            frequency_hz: clock.frequency_hz(),
-            in_flight: in_flight.now(),
-            in_flight_peak: in_flight.peak(),
-        });
+        snapshot.add_device(&Device::one(
+            self.head.started_at_ticks,
+            clock.frequency_hz(),
+            in_flight.now(),
+            in_flight.peak(),
+        ));
         self.head.errors.add_to(&mut snapshot.errors);
         for shard in self.shards {
             shard.add_to(&mut snapshot.counters);
         }
     }
 
-    /// All that this device has counted so far, in 5 KB of the caller's stack. A driver uses
+    /// All that this device has counted so far, in 5 KB of the caller's stack. A driver has pool for it, and uses
     /// [`add_to`](Self::add_to).
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

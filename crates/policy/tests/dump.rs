@@ -219,6 +219,28 @@ fn a_head_that_describes_impossible_shards_is_not_followed() {
 }
 
 #[test]
+fn shards_that_would_reach_beyond_the_last_address_are_not_read_from_the_first() {
+    let mut copy = Counted::new().copy();
+    copy.set_head_word(SHARDS_ADDRESS_AT, u64::MAX - 1000);
+    let head_bytes = copy.head().clone();
+    let head_address = copy.head_address;
+    // Memory that has everything, and zeros wherever there is no head.
+    let memory = |address: u64, buffer: &mut [u8]| {
+        let at = address.wrapping_sub(head_address) as usize;
+        match head_bytes.get(at..).and_then(|bytes| bytes.get(..buffer.len())) {
+            Some(bytes) => buffer.copy_from_slice(bytes),
+            None => buffer.fill(0),
+        }
+        true
+    };
+    let address = u64::MAX - 1000 + 512;
+    assert_eq!(
+        dump::read(memory, head_address),
+        Err(DumpError::Unreadable { address, bytes: 512 })
+    );
+}
+
+#[test]
 fn a_key_that_no_status_makes_is_named() {
     let mut copy = Counted::new().copy();
     for key in [1, 2 << 32, u64::MAX] {

@@ -61,6 +61,15 @@ fn of_two_processors_that_race_for_the_last_entry_one_is_counted_with_the_others
 }
 
 #[test]
+fn of_two_processors_that_race_for_the_last_entry_with_the_same_status_both_are_counted_there() {
+    loom::model(|| {
+        let counts = recorded_together(ENTRIES as i32 - 1, [-5, -5]);
+        assert_eq!(counts.iter().last(), Some(ErrorCount { status: -5, count: 2 }));
+        assert_eq!(counts.others(), 0);
+    });
+}
+
+#[test]
 fn two_processors_and_a_full_table_lose_no_count() {
     loom::model(|| {
         let counts = recorded_together(ENTRIES as i32, [-5, 3]);
