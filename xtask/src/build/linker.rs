@@ -6,7 +6,6 @@
 //! from one build to the next.
 
 use std::{
-    collections::HashSet,
     env,
     ffi::{OsStr, OsString},
     fs,
@@ -101,7 +100,6 @@ struct Plan {
 impl Plan {
     fn new(arguments: Vec<OsString>) -> Result<Self> {
         let mut plan = Self::default();
-        let mut names = HashSet::new();
         for argument in arguments {
             let text = argument
                 .to_str()
@@ -126,12 +124,12 @@ impl Plan {
                 plan.outputs.push(name.into());
                 plan.arguments.push(format!("/IMPLIB:{name}").into());
             } else if let Some(path) = text.strip_prefix("/DEF:") {
-                let name = plan.input(path, &mut names)?;
+                let name = plan.input(path)?;
                 plan.arguments.push(format!("/DEF:{name}").into());
             } else if text.starts_with("/LIBPATH:") {
                 // Every library is given with its path, so there is nothing to search for.
             } else if Path::new(text).is_file() {
-                let name = plan.input(text, &mut names)?;
+                let name = plan.input(text)?;
                 plan.arguments.push(name.into());
             } else if text.starts_with('@') {
                 bail!(
@@ -149,13 +147,15 @@ impl Plan {
     }
 
     /// Takes an input file and gives back the name that it has in the linker's folder.
-    fn input(&mut self, path: &str, names: &mut HashSet<OsString>) -> Result<String> {
+    fn input(&mut self, path: &str) -> Result<String> {
         let path = Path::new(path);
         let name = bare_name(path)?.to_owned();
-        if !names.insert(name.clone().into()) {
-            bail!("two of the linker's inputs have the name {name}; run `cargo clean` and build again");
+        match self.inputs.iter().find(|(_, known)| *known == *name) {
+            None => self.inputs.push((path.to_owned(), name.clone().into())),
+            // A library that two crates ask for is given twice.
+            Some((known, _)) if known == path => {}
+            Some(_) => bail!("two of the linker's inputs have the name {name}; run `cargo clean` and build again"),
         }
-        self.inputs.push((path.to_owned(), name.clone().into()));
         Ok(name)
     }
 }
@@ -229,6 +229,17 @@ mod tests {
             arguments.push(object.to_str().unwrap().to_owned());
         }
         assert!(plan(&arguments).unwrap_err().to_string().contains("a.o"));
+    }
+
+    #[test]
+    fn one_input_that_is_given_twice_is_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("kernel.lib");
+        fs::write(&library, "").unwrap();
+        let library = library.to_str().unwrap().to_owned();
+        let plan = plan(&[library.clone(), library, "/OUT:/deps/d.dll".to_owned()]).unwrap();
+        assert_eq!(plan.inputs.len(), 1);
+        assert_eq!(plan.arguments[..2], ["kernel.lib", "kernel.lib"]);
     }
 
     #[test]

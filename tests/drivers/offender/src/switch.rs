@@ -55,6 +55,11 @@ impl Conduct {
     pub(crate) fn offends(self) -> bool {
         self == Self::Offending
     }
+
+    /// What the offence uses in the place of what its twin does.
+    pub(crate) fn choose<T>(self, offending: T, clean: T) -> T {
+        if self.offends() { offending } else { clean }
+    }
 }
 
 static CASE: AtomicPtr<Case> = AtomicPtr::new(ptr::null_mut());

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use crate::{
-    kernel::NtStatus,
+    kernel::{CompletionRoutine, NtStatus},
     objects::{Device, Irp},
     request::{Request, complete_followed},
     switch::Conduct,
@@ -23,11 +23,7 @@ pub(super) fn forward(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Lets the completion of an IRP go on that has a cancel routine.
 pub(super) fn leave_behind(request: Request, conduct: Conduct) -> NtStatus {
-    request.follow_with(if conduct.offends() {
-        set_and_complete
-    } else {
-        set_clear_and_complete
-    })
+    request.follow_with(conduct.choose::<CompletionRoutine>(set_and_complete, set_clear_and_complete))
 }
 
 extern "system" fn set_and_complete(device: Device, irp: Irp, context: *mut c_void) -> NtStatus {

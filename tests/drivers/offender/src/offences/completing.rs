@@ -4,8 +4,8 @@ use core::ffi::c_void;
 
 use crate::{
     kernel::{
-        ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL, IofCompleteRequest, KeLowerIrql, KfRaiseIrql, NO_INCREMENT, NtStatus,
-        STATUS_DEVICE_NOT_READY, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+        ABOVE_DISPATCH_LEVEL, CompletionRoutine, DISPATCH_LEVEL, IofCompleteRequest, KeLowerIrql, KfRaiseIrql,
+        NO_INCREMENT, NtStatus, STATUS_DEVICE_NOT_READY, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
     },
     objects::{Device, Irp},
     request::{Request, complete_followed},
@@ -17,21 +17,13 @@ use super::forwarding::pass_on_and;
 /// Completes an IRP with the status that says that it is not completed.
 pub(super) fn with_pending(request: Request, conduct: Conduct) -> NtStatus {
     request.irp.mark_pending();
-    request.complete(if conduct.offends() {
-        STATUS_PENDING
-    } else {
-        STATUS_DEVICE_NOT_READY
-    });
+    request.complete(conduct.choose(STATUS_PENDING, STATUS_DEVICE_NOT_READY));
     STATUS_PENDING
 }
 
 /// Completes an IRP at an IRQL at which completion routines may not run.
 pub(super) fn above_dispatch(request: Request, conduct: Conduct) -> NtStatus {
-    let old = KfRaiseIrql(if conduct.offends() {
-        ABOVE_DISPATCH_LEVEL
-    } else {
-        DISPATCH_LEVEL
-    });
+    let old = KfRaiseIrql(conduct.choose(ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL));
     request.complete_only(STATUS_DEVICE_NOT_READY);
     KeLowerIrql(old);
     request.release_lock();
@@ -50,7 +42,7 @@ pub(super) fn while_pending_below(request: Request, conduct: Conduct) -> NtStatu
 /// Returns another status than the one that the IRP was completed with.
 pub(super) fn return_other_status(request: Request, conduct: Conduct) -> NtStatus {
     let status = request.complete(STATUS_SUCCESS);
-    if conduct.offends() { STATUS_UNSUCCESSFUL } else { status }
+    conduct.choose(STATUS_UNSUCCESSFUL, status)
 }
 
 /// Neither completes the IRP nor passes it on, and does not say that it is pending.
@@ -75,7 +67,7 @@ pub(super) fn twice(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Makes a success of what a lower driver has completed with an error.
 pub(super) fn succeed_what_failed_below(request: Request, conduct: Conduct) -> NtStatus {
-    request.follow_with(if conduct.offends() { succeed } else { complete_followed })
+    request.follow_with(conduct.choose::<CompletionRoutine>(succeed, complete_followed))
 }
 
 extern "system" fn succeed(device: Device, irp: Irp, context: *mut c_void) -> NtStatus {

@@ -17,21 +17,13 @@ use crate::{
 /// Passes the IRP to what is no device object: the driver object of the device that is meant.
 pub(super) fn to_no_device(request: Request, conduct: Conduct) -> NtStatus {
     let lower = request.device.lower();
-    let target = if conduct.offends() {
-        lower.driver().in_place_of_a_device()
-    } else {
-        lower
-    };
+    let target = conduct.choose(lower.driver().in_place_of_a_device(), lower);
     pass_to(request, target)
 }
 
 /// Passes the IRP to no device at all.
 pub(super) fn to_null(request: Request, conduct: Conduct) -> NtStatus {
-    let target = if conduct.offends() {
-        Device::NULL
-    } else {
-        request.device.lower()
-    };
+    let target = conduct.choose(Device::NULL, request.device.lower());
     pass_to(request, target)
 }
 
@@ -44,11 +36,7 @@ fn pass_to(request: Request, target: Device) -> NtStatus {
 
 /// Passes the IRP on at an IRQL at which no driver may be called; the twin raises to one at which READ may be passed on.
 pub(super) fn above_dispatch(request: Request, conduct: Conduct) -> NtStatus {
-    let irql = if conduct.offends() {
-        ABOVE_DISPATCH_LEVEL
-    } else {
-        DISPATCH_LEVEL
-    };
+    let irql = conduct.choose(ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL);
     pass_on_at(request, irql)
 }
 

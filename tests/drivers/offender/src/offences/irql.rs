@@ -4,9 +4,9 @@ use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
-        ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL, EXECUTIVE, Event, FALSE, KERNEL_MODE, KeInitializeEvent, KeLowerIrql,
-        KeRaiseIrqlToDpcLevel, KeWaitForSingleObject, KfRaiseIrql, NOTIFICATION_EVENT, NtStatus, PASSIVE_LEVEL,
-        STATUS_CONTINUE_COMPLETION, TRUE,
+        ABOVE_DISPATCH_LEVEL, CompletionRoutine, DISPATCH_LEVEL, EXECUTIVE, Event, FALSE, KERNEL_MODE,
+        KeInitializeEvent, KeLowerIrql, KeRaiseIrqlToDpcLevel, KeWaitForSingleObject, KfRaiseIrql, NOTIFICATION_EVENT,
+        NtStatus, PASSIVE_LEVEL, STATUS_CONTINUE_COMPLETION, TRUE,
     },
     objects::{Device, Irp},
     request::{Request, complete_followed},
@@ -25,11 +25,7 @@ pub(super) fn return_at_other(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Returns from a completion routine at another IRQL than it was called at.
 pub(super) fn change_in_completion_routine(request: Request, conduct: Conduct) -> NtStatus {
-    request.follow_with(if conduct.offends() {
-        raise_and_complete
-    } else {
-        raise_lower_and_complete
-    })
+    request.follow_with(conduct.choose::<CompletionRoutine>(raise_and_complete, raise_lower_and_complete))
 }
 
 extern "system" fn raise_and_complete(device: Device, irp: Irp, context: *mut c_void) -> NtStatus {
@@ -49,11 +45,7 @@ extern "system" fn raise_lower_and_complete(device: Device, irp: Irp, context: *
 /// Raises the IRQL to a lower one.
 pub(super) fn raise_downwards(request: Request, conduct: Conduct) -> NtStatus {
     let old = KeRaiseIrqlToDpcLevel();
-    KfRaiseIrql(if conduct.offends() {
-        PASSIVE_LEVEL
-    } else {
-        DISPATCH_LEVEL
-    });
+    KfRaiseIrql(conduct.choose(PASSIVE_LEVEL, DISPATCH_LEVEL));
     KeLowerIrql(old);
     request.skip_and_call()
 }

@@ -48,11 +48,7 @@ pub(super) fn out_of_stack_locations(request: Request, conduct: Conduct) -> NtSt
         }
         return request.follow();
     }
-    let stack_size = if conduct.offends() {
-        1
-    } else {
-        request.device.stack_size()
-    };
+    let stack_size = conduct.choose(1, request.device.stack_size());
     send(
         request,
         request.device,

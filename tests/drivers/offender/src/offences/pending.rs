@@ -4,8 +4,8 @@ use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
-        Dpc, KeInitializeDpc, KeInsertQueueDpc, NtStatus, STATUS_CONTINUE_COMPLETION, STATUS_INSUFFICIENT_RESOURCES,
-        STATUS_PENDING, STATUS_SUCCESS,
+        CompletionRoutine, Dpc, KeInitializeDpc, KeInsertQueueDpc, NtStatus, STATUS_CONTINUE_COMPLETION,
+        STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS,
     },
     objects::{Device, Irp},
     pool,
@@ -15,11 +15,7 @@ use crate::{
 
 /// Does not pass the mark on: its completion routine lets completion go on and never looks at PendingReturned.
 pub(super) fn not_propagated(request: Request, conduct: Conduct) -> NtStatus {
-    request.follow_with(if conduct.offends() {
-        complete_without_mark
-    } else {
-        complete_followed
-    })
+    request.follow_with(conduct.choose::<CompletionRoutine>(complete_without_mark, complete_followed))
 }
 
 extern "system" fn complete_without_mark(device: Device, irp: Irp, _context: *mut c_void) -> NtStatus {

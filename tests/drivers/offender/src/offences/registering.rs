@@ -37,11 +37,7 @@ pub(super) fn lose(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Registers the routine on behalf of a device of another driver, which is then kept loaded in the place of this one.
 pub(super) fn with_lower_device(request: Request, conduct: Conduct) -> NtStatus {
-    let owner = if conduct.offends() {
-        request.device.lower()
-    } else {
-        request.device
-    };
+    let owner = conduct.choose(request.device.lower(), request.device);
     request.irp.copy_location_to_next();
     let registered = request.register(owner, complete_followed);
     if registered < STATUS_SUCCESS {

@@ -15,53 +15,37 @@ use crate::{
 
 /// Deletes the device while it is attached to another.
 pub(super) fn delete_attached(request: Request, conduct: Conduct) -> NtStatus {
-    let status = request.send_removal();
-    request.wait_for_others();
-    if !conduct.offends() {
-        request.detach();
-    }
-    request.delete();
-    status
+    remove_with(request, conduct.choose(0, 1), 1)
 }
 
 /// Detaches the device from one that nothing is attached to any more.
 pub(super) fn detach_twice(request: Request, conduct: Conduct) -> NtStatus {
-    let status = request.send_removal();
-    request.wait_for_others();
-    request.detach();
-    if conduct.offends() {
-        request.detach();
-    }
-    request.delete();
-    status
+    remove_with(request, conduct.choose(2, 1), 1)
 }
 
 /// Leaves the device as it is.
 pub(super) fn leave_attached(request: Request, conduct: Conduct) -> NtStatus {
-    let status = request.send_removal();
-    request.wait_for_others();
-    if !conduct.offends() {
-        request.detach();
-        request.delete();
-    }
-    status
+    remove_with(request, conduct.choose(0, 1), conduct.choose(0, 1))
 }
 
 /// Detaches the device and does not delete it.
 pub(super) fn leave_undeleted(request: Request, conduct: Conduct) -> NtStatus {
-    let status = request.send_removal();
-    request.wait_for_others();
-    request.detach();
-    if !conduct.offends() {
-        request.delete();
-    }
-    status
+    remove_with(request, 1, conduct.choose(0, 1))
 }
 
 /// Deletes the device twice.
 pub(super) fn delete_twice(request: Request, conduct: Conduct) -> NtStatus {
-    let status = request.remove();
-    if conduct.offends() {
+    remove_with(request, 1, conduct.choose(2, 1))
+}
+
+/// Removes the device, with as many calls for each of the last steps.
+fn remove_with(request: Request, detachments: u32, deletions: u32) -> NtStatus {
+    let status = request.send_removal();
+    request.wait_for_others();
+    for _ in 0..detachments {
+        request.detach();
+    }
+    for _ in 0..deletions {
         request.delete();
     }
     status
@@ -73,7 +57,7 @@ pub(super) fn fail(request: Request, conduct: Conduct) -> NtStatus {
     request.wait_for_others();
     request.detach();
     request.delete();
-    let status = if conduct.offends() { STATUS_UNSUCCESSFUL } else { status };
+    let status = conduct.choose(STATUS_UNSUCCESSFUL, status);
     request.irp.set_status(status);
     IofCompleteRequest(request.irp, NO_INCREMENT);
     status
