@@ -109,6 +109,8 @@ pub(crate) struct Scheduler {
     current: Cell<Option<&'static Context>>,
     random: Random,
     switches: Cell<u64>,
+    /// Who is to run once more where nothing can run.
+    last_resort: Cell<Option<&'static Context>>,
 }
 
 impl Scheduler {
@@ -128,6 +130,7 @@ impl Scheduler {
             current: Cell::new(None),
             random: Random::new(seed, "scheduler"),
             switches: Cell::new(0),
+            last_resort: Cell::new(None),
         }
     }
 
@@ -246,7 +249,7 @@ impl Machine {
             }
             match self.choose() {
                 Some(context) => self.resume(context),
-                None if self.clock.skip_to_next() => {}
+                None if self.clock.skip_to_next() || self.last_resort() => {}
                 None => self.nothing_can_run(),
             }
         }
@@ -415,6 +418,44 @@ impl Machine {
                     self.suspend();
                 }
             }
+        }
+    }
+
+    /// Nothing can run: has `context` run once more, which may do something about it. Without one, nothing is done.
+    pub(crate) fn set_last_resort(&self, context: Option<&'static Context>) {
+        self.scheduler.last_resort.set(context);
+    }
+
+    /// Whether the context that was set has been woken as the last resort.
+    pub(crate) fn is_last_resort_taken(&self) -> bool {
+        self.scheduler.last_resort.get().is_none()
+    }
+
+    fn last_resort(&self) -> bool {
+        let context = self.scheduler.last_resort.take();
+        if let Some(context) = context {
+            self.wake(context);
+        }
+        context.is_some()
+    }
+
+    /// Waits until no routine of the driver runs any more but those that wait for something.
+    pub(crate) fn settle(&'static self) {
+        const ROUNDS_MAX: u32 = 10_000;
+        let busy = || {
+            let running = self.current();
+            self.dpcs_outstanding()
+                || self.scheduler.contexts.borrow().iter().any(|context| {
+                    context.id != running.id
+                        && context.state.get() != State::Blocked
+                        && !context.activations.borrow().is_empty()
+                })
+        };
+        for _ in 0..ROUNDS_MAX {
+            if !busy() {
+                return;
+            }
+            self.sleep_until(self.clock.now_ns() + 1000);
         }
     }
 

@@ -169,7 +169,7 @@ impl Machine {
         self.send_and_wait(stack.top, IRP_MJ_POWER, minor)
     }
 
-    fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
+    pub(crate) fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
         let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
         let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
         irp::STATUS.set(irp.address, INITIAL_STATUS);
@@ -232,7 +232,9 @@ impl Machine {
     }
 
     /// No request is under way: nothing may be held for one.
-    pub(crate) fn check_quiet(&self) {
+    pub(crate) fn check_quiet(&'static self) {
+        // A driver may still be on its way out of the routine that completed the last request.
+        self.settle();
         for tag in self.remove_locks_held() {
             if let Some(irp) = self.irp_of_tag(tag)
                 && irp.owner.get() == crate::kernel::io::irp::Owner::Done
