@@ -78,8 +78,8 @@ fn deeper(depth: u64) -> u64 {
     )
 }
 
-/// Writes over what is not the driver's: the code behind an import, then whatever lies above its own frame, its return
-/// address included.
+/// Writes over what is not the driver's: the code behind an import, then whatever lies above its own frame, its
+/// return address included.
 fn write_over_the_lab() -> NtStatus {
     // SAFETY: the linker's name for the import table entry of IofCompleteRequest, which holds a function's address.
     unsafe extern "C" {
