@@ -235,6 +235,14 @@ impl Machine {
     pub(crate) fn check_quiet(&'static self) {
         // A driver may still be on its way out of the routine that completed the last request.
         self.settle();
+        // First, because a completion routine that does not run cannot release a lock either.
+        if let Some(irp) = self.lost_wrapper() {
+            self.violation_about(
+                Some(&irp),
+                &rules::WRAPPER_LOST,
+                "what IoSetCompletionRoutineEx allocated for an IRP was not freed by the time that it was completed",
+            );
+        }
         for tag in self.remove_locks_held() {
             if let Some(irp) = self.irp_of_tag(tag)
                 && irp.owner.get() == crate::kernel::io::irp::Owner::Done
@@ -245,13 +253,6 @@ impl Machine {
                     "a remove lock is still held for an IRP that has been completed",
                 );
             }
-        }
-        if let Some(irp) = self.lost_wrapper() {
-            self.violation_about(
-                Some(&irp),
-                &rules::WRAPPER_LOST,
-                "what IoSetCompletionRoutineEx allocated for an IRP was not freed by the time that it was completed",
-            );
         }
     }
 
