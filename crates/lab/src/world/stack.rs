@@ -47,7 +47,6 @@ impl Machine {
     /// Makes the disk's two devices.
     pub(crate) fn make_disk(&'static self, habits: Habits, buffered: bool) -> DeviceStack {
         let disk = Rc::new(Disk::new(self.config.seed, habits));
-        *self.disk.borrow_mut() = Some(Rc::clone(&disk));
         let driver = self.make_driver_object("\\Driver\\labdisk");
         let native: Rc<dyn Native> = Rc::new(DiskDriver(disk));
         let buffering = if buffered { DO_BUFFERED_IO } else { DO_DIRECT_IO };
@@ -125,7 +124,7 @@ impl Machine {
     }
 
     /// What a filter takes over from the device below it.
-    fn check_inherited(&self, filter: usize, below: usize) {
+    pub(crate) fn check_inherited(&self, filter: usize, below: usize) {
         let [ours, theirs] = [filter, below].map(|device| device_object::FLAGS.get(device));
         if ours & DO_DEVICE_INITIALIZING != 0 {
             self.violation(
@@ -231,8 +230,8 @@ impl Machine {
         self.delete_device(stack.bottom);
     }
 
-    /// No request is under way: nothing may be held for one.
-    pub(crate) fn check_quiet(&self) {
+    /// No code of the driver runs: no remove lock may be held for an IRP that is gone.
+    pub(crate) fn check_locks_quiet(&self) {
         for tag in self.remove_locks_held() {
             if let Some(irp) = self.irp_of_tag(tag)
                 && irp.owner.get() == crate::kernel::io::irp::Owner::Done
@@ -244,6 +243,11 @@ impl Machine {
                 );
             }
         }
+    }
+
+    /// No request is under way: nothing may be held for one.
+    pub(crate) fn check_quiet(&self) {
+        self.check_locks_quiet();
         if let Some(irp) = self.lost_wrapper() {
             self.violation_about(
                 Some(&irp),
