@@ -55,14 +55,17 @@ pub(crate) struct Planned {
 
 struct Failure {
     function: String,
+    /// How many calls go before the one that fails.
+    before: usize,
     status: Option<NtStatus>,
 }
 
 impl Planned {
-    /// Has the next call of `function` fail, with `status` where that is not the usual one.
-    pub(crate) fn add(&self, function: &str, status: Option<NtStatus>) {
+    /// Has a call of `function` fail, with `status` where that is not the usual one, after `before` others that do not.
+    pub(crate) fn add(&self, function: &str, before: usize, status: Option<NtStatus>) {
         self.failures.borrow_mut().push(Failure {
             function: function.to_owned(),
+            before,
             status,
         });
         self.count.set(self.count.get() + 1);
@@ -75,6 +78,10 @@ impl Planned {
         }
         let mut failures = self.failures.borrow_mut();
         let index = failures.iter().position(|failure| failure.function == function)?;
+        if let Some(before) = failures[index].before.checked_sub(1) {
+            failures[index].before = before;
+            return None;
+        }
         self.count.set(self.count.get() - 1);
         Some(failures.remove(index).status)
     }

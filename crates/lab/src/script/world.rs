@@ -290,12 +290,17 @@ impl World {
     ///
     /// A script that ends before the call has come fails.
     pub fn fail_next(&self, function: &str) {
-        self.machine.planned.add(function, None);
+        self.machine.planned.add(function, 0, None);
     }
 
     /// As [`Self::fail_next`], with a status.
     pub fn fail_next_with(&self, function: &str, status: NtStatus) {
-        self.machine.planned.add(function, Some(status));
+        self.machine.planned.add(function, 0, Some(status));
+    }
+
+    /// As [`Self::fail_next`], for the call after `before` others, which do not fail.
+    pub fn fail_after(&self, before: usize, function: &str) {
+        self.machine.planned.add(function, before, None);
     }
 
     /// Looks on while the driver calls the kernel: before anything is done for a call, and before it returns. Nothing is
