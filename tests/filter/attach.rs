@@ -344,6 +344,7 @@ fn a_device_without_memory_to_count_in_is_there_and_lets_everything_pass() {
                 "allocation {failing} failed"
             );
             world.remove(filter);
+            world.take_arrivals();
         }
     });
 }

@@ -31,11 +31,12 @@ fn remove_is_passed_on_first_and_then_the_device_waits_detaches_and_is_deleted()
 
         let (irp, size) = (sent.irp(), REMOVE_LOCK_BYTES);
         assert_eq!(sent.returned(), Some(STATUS_SUCCESS));
-        let calls = world.take_calls().into_iter();
-        // The device's memory goes when the device does, and when is the driver's choice.
-        let calls: Vec<_> = calls
-            .filter(|call| *call != Call::Other { function: "ExFreePool" })
-            .collect();
+        // The device's memory goes when nobody can need it, which is the driver's choice.
+        let freed = Call::Other {
+            function: "ExFreePoolWithTag",
+        };
+        let mut calls = world.take_calls();
+        calls.retain(|call| *call != freed);
         assert_eq!(
             calls,
             [

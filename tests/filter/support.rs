@@ -25,7 +25,9 @@ pub(crate) fn driver() -> Lab<'static> {
 /// Plays a script with the driver.
 #[track_caller]
 pub(crate) fn play(script: impl FnOnce(&World)) {
-    driver().play(script).unwrap_or_else(|error| panic!("{error}"));
+    if let Err(error) = driver().play(script) {
+        panic!("{error}");
+    }
 }
 
 /// A status with [`INFORMATION`].

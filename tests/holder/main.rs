@@ -17,7 +17,9 @@ fn driver() -> Lab<'static> {
 /// Plays a script with the driver.
 #[track_caller]
 fn play(script: impl FnOnce(&World)) {
-    driver().play(script).unwrap_or_else(|error| panic!("{error}"));
+    if let Err(error) = driver().play(script) {
+        panic!("{error}");
+    }
 }
 
 /// As [`play`], with the pool that is faster, for scripts that do something very often.
@@ -27,8 +29,9 @@ fn play_with_plain_pool(script: impl FnOnce(&World)) {
         special_pool: false,
         ..Verifier::default()
     };
-    let played = driver().verifier(verifier).play(script);
-    played.unwrap_or_else(|error| panic!("{error}"));
+    if let Err(error) = driver().verifier(verifier).play(script) {
+        panic!("{error}");
+    }
 }
 
 /// The lock that is held for a request.
