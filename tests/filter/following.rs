@@ -1,7 +1,7 @@
 //! READ and WRITE: registered, followed to their end, and never in anybody's way.
 
 use lab::{
-    script::{Address, Answer, Call, Device, HeldLock, IoStatus, Request, World},
+    script::{Address, Answer, Call, Device, HeldLock, IoStatus, Request, Sent, World},
     status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_DEVICE_ERROR, STATUS_PENDING, STATUS_SUCCESS},
 };
 
@@ -19,7 +19,7 @@ fn held(device: Device, tag: Address) -> HeldLock {
 }
 
 /// Sends so many requests that pend below.
-fn send_many(world: &World, filter: Device, request: Request, count: usize) -> Vec<lab::script::Sent> {
+fn send_many(world: &World, filter: Device, request: Request, count: usize) -> Vec<Sent> {
     world.answer(Answer::Pend);
     let sent = (0..count).map(|_| world.send(filter, request)).collect();
     world.answer(Answer::complete(STATUS_SUCCESS));
@@ -207,7 +207,7 @@ fn requests_come_back_in_any_order() {
             world.complete(&request, end);
             assert_eq!(request.ended(), Some(end));
             assert!(request.pending_returned());
-            let mut still: Vec<_> = sent.iter().map(|request| request.irp()).collect();
+            let mut still: Vec<_> = sent.iter().map(Sent::irp).collect();
             still.sort();
             let mut tags: Vec<_> = world.held_locks().into_iter().map(|held| held.tag).collect();
             tags.sort();
