@@ -3,28 +3,43 @@
 //! The scenarios themselves are this package's test targets.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
 };
 
-/// The variable that names another driver file than the one `cargo xtask build` makes.
+/// The variable that names another irpscope.sys than the one `cargo xtask build` makes.
 pub const DRIVER_VARIABLE: &str = "IRPSCOPE_SYS";
+/// The variable that names another holder.sys than the one `cargo xtask build --test-drivers` makes.
+pub const HOLDER_VARIABLE: &str = "HOLDER_SYS";
 
-/// Where the driver file is: where [`DRIVER_VARIABLE`] says, else in the package that was built.
-#[must_use]
-pub fn driver_path() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = package.parent().unwrap_or(package);
-    env::var_os(DRIVER_VARIABLE).map_or_else(|| workspace.join("target/package/irpscope.sys"), PathBuf::from)
-}
-
-/// The driver file's contents.
+/// Where irpscope.sys is: where [`DRIVER_VARIABLE`] says, else in the package that was built.
 ///
 /// # Panics
 ///
 /// With one line that says what to do, where there is no such file.
 #[must_use]
-pub fn driver_file() -> Vec<u8> {
-    let path = driver_path();
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run cargo xtask build first", path.display()))
+pub fn driver_path() -> PathBuf {
+    built(DRIVER_VARIABLE, "target/package/irpscope.sys", "cargo xtask build")
+}
+
+/// Where holder.sys is: where [`HOLDER_VARIABLE`] says, else where it was built.
+///
+/// # Panics
+///
+/// With one line that says what to do, where there is no such file.
+#[must_use]
+pub fn holder_path() -> PathBuf {
+    built(
+        HOLDER_VARIABLE,
+        "target/drivers/holder.sys",
+        "cargo xtask build --test-drivers",
+    )
+}
+
+fn built(variable: &str, usual: &str, command: &str) -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = package.parent().unwrap_or(package);
+    let path = env::var_os(variable).map_or_else(|| workspace.join(usual), PathBuf::from);
+    assert!(path.is_file(), "there is no {}: run {command} first", path.display());
+    path
 }

@@ -287,19 +287,28 @@ impl<'a> Lab<'a> {
 
     /// Makes one run, in a process of its own.
     fn run_one(&self, scenario: &'static Scenario, seed: u64) -> RunReport {
-        let limits = Limits {
-            wall: Duration::from_secs(self.run_seconds),
-            cpu_step: Duration::from_secs(STUCK_SECONDS),
-            ..Limits::default()
-        };
-        let ended = supervise::run(&limits, |outlet: &Outlet<RunReport>| {
+        let ended = supervise::run(&self.limits(), |outlet: &Outlet<RunReport>| {
             self.in_child(scenario, seed, *outlet)
         });
         self.judge(ended, seed)
     }
 
-    /// The body of the child.
-    fn in_child(&self, scenario: &'static Scenario, seed: u64, outlet: Outlet<RunReport>) -> RunReport {
+    /// What a run may use.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            wall: Duration::from_secs(self.run_seconds),
+            cpu_step: Duration::from_secs(STUCK_SECONDS),
+            ..Limits::default()
+        }
+    }
+
+    /// The seed of scripts, in which next to nothing depends on it.
+    pub(crate) fn script_seed(&self) -> u64 {
+        *self.seeds.start()
+    }
+
+    /// In a child: a machine with the driver loaded.
+    pub(crate) fn machine(&self, seed: u64, scripted: bool, outlet: Outlet<RunReport>) -> (&'static Machine, Watchdog) {
         outlet.note("the lab was being set up");
         let ended: Ended = Box::new(move |report| outlet.finish(report));
         let reporter = Reporter::new(seed, ended, Box::new(Watcher(outlet)));
@@ -313,15 +322,21 @@ impl<'a> Lab<'a> {
             failures_per_mille: 60,
             log: self.log,
             service: self.service.clone().unwrap_or(stem),
+            scripted,
         };
         let machine = Machine::start(config, reporter);
         if let Err(error) = machine.load(&self.name, &self.file, Symbols::beside(&self.path)) {
             machine.cannot(&format!("{} cannot be loaded: {error}", self.name));
         }
-        let _watchdog = match outlet.watch(on_stuck) {
-            Ok(watchdog) => watchdog,
+        match outlet.watch(on_stuck) {
+            Ok(watchdog) => (machine, watchdog),
             Err(error) => machine.cannot(&format!("no watchdog can be set: {error}")),
-        };
+        }
+    }
+
+    /// The body of the child.
+    fn in_child(&self, scenario: &'static Scenario, seed: u64, outlet: Outlet<RunReport>) -> RunReport {
+        let (machine, _watchdog) = self.machine(seed, false, outlet);
         let perturbations = self.perturbations(seed);
         let requests = self.requests.unwrap_or(scenario.requests);
         let collect = self.collect;
@@ -340,7 +355,7 @@ impl<'a> Lab<'a> {
     }
 
     /// What the end of a child means.
-    fn judge(&self, ended: supervise::Ended<RunReport>, seed: u64) -> RunReport {
+    pub(crate) fn judge(&self, ended: supervise::Ended<RunReport>, seed: u64) -> RunReport {
         use supervise::Ended;
         let mut report = RunReport {
             seed,

@@ -10,6 +10,7 @@
 //! - [`unwind`] tells which of them have called each other;
 //! - [`symbols`] gives their addresses names.
 //! - [`pool`] is the memory that the simulated kernel allocates for itself and for the driver;
+//! - [`script`] plays small scenarios step by step, for tests that need an exact order;
 //! - [`supervise`] runs dangerous work in a child process, with a verdict in every case.
 //!
 //! The image's machine code runs as it is, so all of it exists on x86-64 Linux only; for any other target
@@ -25,6 +26,7 @@ mod memory;
 pub mod pool;
 pub mod report;
 pub mod rules;
+pub mod script;
 pub mod stack;
 pub mod supervise;
 pub mod symbols;

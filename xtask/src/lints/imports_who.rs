@@ -52,8 +52,9 @@ const LAYERS: &[Layer] = &[
         wdk: &[],
     },
     Layer {
+        // policy to read statistics out of memory with, as a debugger does.
         folder: "tests",
-        members: &["crates/lab", "crates/wire"],
+        members: &["crates/lab", "crates/policy", "crates/wire"],
         wdk: &[],
     },
     // What the lab is tried on: one driver on wdm, and one that must not owe its behaviour to it.

@@ -127,22 +127,27 @@ impl Machine {
             .expect("its routines are called after it has been loaded")
     }
 
-    /// Calls DriverEntry.
-    pub(crate) fn driver_entry(&self) -> NtStatus {
-        let driver = self.loaded();
+    /// Makes the registry path of the driver's service.
+    pub(crate) fn make_registry_path(&self) -> usize {
         let path = self.kernel_block(16);
         let name = format!(
             "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\{}",
             self.config.service
         );
         self.write_unicode_string(path, &name);
+        path
+    }
+
+    /// Calls DriverEntry.
+    pub(crate) fn driver_entry(&self, path: usize) -> NtStatus {
+        let driver = self.loaded();
         let entry = driver.image.entry_point().addr().get();
         self.call_routine(Routine::DriverEntry, entry, [driver.object, path, 0, 0]) as u32 as NtStatus
     }
 
     /// Calls DriverEntry; a driver that does not load ends the run.
     pub(crate) fn must_enter(&self) {
-        let status = self.driver_entry();
+        let status = self.driver_entry(self.make_registry_path());
         if !nt_success(status) {
             self.cannot(&format!(
                 "the driver did not load: its DriverEntry returned {} ({:#010x})",

@@ -15,6 +15,7 @@ mod fault;
 pub(crate) mod io;
 pub(crate) mod layout;
 mod load;
+pub(crate) mod observer;
 pub(crate) mod random;
 mod report;
 pub(crate) mod scheduler;
@@ -40,15 +41,16 @@ use self::{
         remove_lock::RemoveLocks,
     },
     load::Driver,
+    observer::{Moment, Observers, Planned},
     random::Random,
     scheduler::Scheduler,
+    status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
     sync::{dispatcher::Waits, timer::Timers},
     trace::{Event, Trace, What},
 };
 use crate::{
     pool::{self, Pool},
     report::RunReport,
-    world::disk::Disk,
 };
 
 pub(crate) use self::{
@@ -76,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) log: bool,
     /// The name of the driver's service, the last part of the registry path that DriverEntry gets.
     pub(crate) service: String,
+    /// Whether a script decides what happens, and the seed nothing.
+    pub(crate) scripted: bool,
 }
 
 /// A simulated machine.
@@ -95,10 +99,11 @@ pub(crate) struct Machine {
     pub(crate) processor_data: ProcessorData,
     pub(crate) driver: RefCell<Option<Rc<Driver>>>,
     pub(crate) gate: Gate,
-    /// The disk below the driver.
-    pub(crate) disk: RefCell<Option<Rc<Disk>>>,
     /// The initiators' IRPs that have not been completed, by their serial numbers.
     pub(crate) outstanding: RefCell<BTreeMap<u64, Rc<IrpRecord>>>,
+    pub(crate) observers: Observers,
+    /// Calls that a script has said will fail.
+    pub(crate) planned: Planned,
     failures: Random,
     /// Whether calls may be made to fail now.
     failing: Cell<bool>,
@@ -147,7 +152,11 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
         },
     );
     machine.schedule_point();
+    let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
     let result = (export.serve)(&Call { machine, frame });
+    if observed {
+        machine.observers.tell(machine, Moment::Returned, export.name, frame);
+    }
     machine.schedule_point();
     context.frame.set(None);
     result
@@ -175,7 +184,7 @@ impl Machine {
         let processor_data = ProcessorData::new(&mut pool);
         let seed = config.seed;
         let machine: &'static Self = Box::leak(Box::new(Self {
-            scheduler: Scheduler::new(config.processors, seed),
+            scheduler: Scheduler::new(config.processors, seed, config.scripted),
             clock: Clock::default(),
             pool: RefCell::new(pool),
             irps: Irps::default(),
@@ -188,8 +197,9 @@ impl Machine {
             processor_data,
             driver: RefCell::default(),
             gate,
-            disk: RefCell::default(),
             outstanding: RefCell::default(),
+            observers: Observers::default(),
+            planned: Planned::default(),
             failures: Random::new(seed, "failures"),
             failing: Cell::new(false),
             log: RefCell::new(Trace::new(config.log)),
@@ -231,12 +241,19 @@ impl Machine {
 
     /// Whether this call is made to fail.
     pub(crate) fn fails(&self, call: &'static str) -> bool {
-        let fails = self.failing.get() && self.failures.chance(self.config.failures_per_mille);
+        self.failure(call, STATUS_INSUFFICIENT_RESOURCES).is_some()
+    }
+
+    /// The status that this call is made to fail with, if it is: `usual`, unless a script wants another.
+    pub(crate) fn failure(&self, call: &'static str, usual: NtStatus) -> Option<NtStatus> {
+        let planned = self.planned.take(call);
+        let random = || self.failing.get() && self.failures.chance(self.config.failures_per_mille);
+        let fails = planned.is_some() || random();
         if fails {
             self.reporter.count(&format!("injected {call}"), 1);
             self.trace(0, What::Injected { call });
         }
-        fails
+        fails.then(|| planned.flatten().unwrap_or(usual))
     }
 
     /// Runs `work` as the machine's first thread, and then the machine until it is over.

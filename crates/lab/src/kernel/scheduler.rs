@@ -108,13 +108,17 @@ pub(crate) struct Scheduler {
     ready: RefCell<VecDeque<&'static Context>>,
     current: Cell<Option<&'static Context>>,
     random: Random,
+    /// Who runs is the same whatever the seed: whoever runs goes on until it has to wait.
+    scripted: bool,
+    /// The script, which goes on when nobody else can.
+    waits_for_quiet: Cell<Option<&'static Context>>,
     switches: Cell<u64>,
     /// Who is to run once more where nothing can run.
     last_resort: Cell<Option<&'static Context>>,
 }
 
 impl Scheduler {
-    pub(crate) fn new(processors: usize, seed: u64) -> Self {
+    pub(crate) fn new(processors: usize, seed: u64, scripted: bool) -> Self {
         let processors = (0..processors)
             .map(|_| Processor {
                 thread: Cell::new(None),
@@ -129,6 +133,8 @@ impl Scheduler {
             ready: RefCell::default(),
             current: Cell::new(None),
             random: Random::new(seed, "scheduler"),
+            scripted,
+            waits_for_quiet: Cell::new(None),
             switches: Cell::new(0),
             last_resort: Cell::new(None),
         }
@@ -147,6 +153,16 @@ impl Scheduler {
     /// How often one context was set aside for another.
     pub(crate) fn switches(&self) -> u64 {
         self.switches.get()
+    }
+
+    /// One of `count` choices.
+    fn index(&self, count: usize) -> usize {
+        if self.scripted { 0 } else { self.random.index(count) }
+    }
+
+    /// True in `per_mille` of 1000 cases.
+    fn chance(&self, per_mille: u32) -> bool {
+        !self.scripted && self.random.chance(per_mille)
     }
 
     fn pending_dpcs(&self, processor: usize) -> bool {
@@ -249,6 +265,7 @@ impl Machine {
             }
             match self.choose() {
                 Some(context) => self.resume(context),
+                None if self.wake_script() => {}
                 None if self.clock.skip_to_next() || self.last_resort() => {}
                 None => self.nothing_can_run(),
             }
@@ -258,7 +275,7 @@ impl Machine {
     /// The context that runs next.
     fn choose(&self) -> Option<&'static Context> {
         let count = self.scheduler.processors();
-        let first = self.scheduler.random.index(count);
+        let first = self.scheduler.index(count);
         (0..count).find_map(|offset| self.next_on((first + offset) % count))
     }
 
@@ -279,7 +296,7 @@ impl Machine {
             Some(thread) if irql >= DISPATCH_LEVEL => self.can_run(thread).then_some(thread),
             Some(thread) => {
                 let mut ready = scheduler.ready.borrow_mut();
-                if !ready.is_empty() && scheduler.random.chance(PREEMPT_PER_MILLE) {
+                if !ready.is_empty() && scheduler.chance(PREEMPT_PER_MILLE) {
                     ready.push_back(thread);
                     drop(ready);
                     processor.thread.set(None);
@@ -289,7 +306,7 @@ impl Machine {
             }
             None => {
                 let mut ready = scheduler.ready.borrow_mut();
-                let index = scheduler.random.index(ready.len());
+                let index = scheduler.index(ready.len());
                 let thread = ready.remove(index)?;
                 thread.processor.set(number);
                 processor.thread.set(Some(thread));
@@ -340,7 +357,7 @@ impl Machine {
         let context = self.current();
         let processor = context.processor.get();
         let interrupted = context.irql.get() < DISPATCH_LEVEL && self.scheduler.pending_dpcs(processor);
-        if interrupted || self.clock.is_due() || self.scheduler.random.chance(SWITCH_PER_MILLE) {
+        if interrupted || self.clock.is_due() || self.scheduler.chance(SWITCH_PER_MILLE) {
             self.suspend();
         }
     }
@@ -351,6 +368,28 @@ impl Machine {
         context.state.set(State::Blocked);
         self.leave_processor(context);
         self.suspend();
+    }
+
+    /// Lets everything else run that can, without time going on until something is due. For the script's thread only.
+    pub(crate) fn wait_until_quiet(&self) {
+        self.scheduler.waits_for_quiet.set(Some(self.current()));
+        self.block();
+    }
+
+    /// Lets the script go on, where it waits for nobody else to run. A processor that spins is not quiet: it always will.
+    fn wake_script(&self) -> bool {
+        let contexts = self.scheduler.contexts.borrow();
+        let spinning = contexts
+            .iter()
+            .any(|context| matches!(context.state.get(), State::Spinning(_)));
+        if spinning {
+            return false;
+        }
+        let script = self.scheduler.waits_for_quiet.take();
+        if let Some(script) = script {
+            self.wake(script);
+        }
+        script.is_some()
     }
 
     /// Lets a context that blocked run again. Nothing happens to one that did not.
@@ -402,7 +441,7 @@ impl Machine {
 
     /// A processor for an interrupt to arrive at.
     pub(crate) fn some_processor(&self) -> usize {
-        self.scheduler.random.index(self.scheduler.processors())
+        self.scheduler.index(self.scheduler.processors())
     }
 
     /// The body of the context that runs the DPCs of a processor.

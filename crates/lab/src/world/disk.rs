@@ -187,6 +187,10 @@ fn buffer_of(address: usize, device_flags: u32) -> Option<usize> {
 pub(crate) struct DiskDriver(pub(crate) Rc<Disk>);
 
 impl Native for DiskDriver {
+    fn cancel(&self, machine: &'static Machine, record: &Rc<IrpRecord>) -> bool {
+        self.0.cancel(machine, record)
+    }
+
     fn dispatch(&self, machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize) -> NtStatus {
         let disk = &self.0;
         let location = irp::CURRENT_STACK_LOCATION.get(record.address);
@@ -234,7 +238,11 @@ impl Native for DiskDriver {
 impl Machine {
     /// Cancels an IRP at a device of the lab's that has it pending.
     pub(crate) fn cancel_at_native(&'static self, record: &Rc<IrpRecord>) -> bool {
-        let disk = self.disk.borrow().clone();
-        disk.is_some_and(|disk| disk.cancel(self, record))
+        if !matches!(record.owner.get(), Owner::Visit(_)) {
+            return false;
+        }
+        let location = irp::CURRENT_STACK_LOCATION.get(record.address);
+        let native = self.devices.native(io_stack_location::DEVICE_OBJECT.get(location));
+        native.is_some_and(|native| native.cancel(self, record))
     }
 }

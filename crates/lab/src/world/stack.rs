@@ -47,7 +47,6 @@ impl Machine {
     /// Makes the disk's two devices.
     pub(crate) fn make_disk(&'static self, habits: Habits, buffered: bool) -> DeviceStack {
         let disk = Rc::new(Disk::new(self.config.seed, habits));
-        *self.disk.borrow_mut() = Some(Rc::clone(&disk));
         let driver = self.make_driver_object("\\Driver\\labdisk");
         let native: Rc<dyn Native> = Rc::new(DiskDriver(disk));
         let buffering = if buffered { DO_BUFFERED_IO } else { DO_DIRECT_IO };
@@ -125,7 +124,7 @@ impl Machine {
     }
 
     /// What a filter takes over from the device below it.
-    fn check_inherited(&self, filter: usize, below: usize) {
+    pub(crate) fn check_inherited(&self, filter: usize, below: usize) {
         let [ours, theirs] = [filter, below].map(|device| device_object::FLAGS.get(device));
         if ours & DO_DEVICE_INITIALIZING != 0 {
             self.violation(
@@ -231,6 +230,21 @@ impl Machine {
         self.delete_device(stack.bottom);
     }
 
+    /// No code of the driver runs: no remove lock may be held for an IRP that is gone.
+    pub(crate) fn check_locks_quiet(&self) {
+        for tag in self.remove_locks_held() {
+            if let Some(irp) = self.irp_of_tag(tag)
+                && irp.owner.get() == crate::kernel::io::irp::Owner::Done
+            {
+                self.violation_about(
+                    Some(&irp),
+                    &rules::REMOVE_LOCK_LEAKED,
+                    "a remove lock is still held for an IRP that has been completed",
+                );
+            }
+        }
+    }
+
     /// No request is under way: nothing may be held for one.
     pub(crate) fn check_quiet(&'static self) {
         // A driver may still be on its way out of the routine that completed the last request.
@@ -243,17 +257,7 @@ impl Machine {
                 "what IoSetCompletionRoutineEx allocated for an IRP was not freed by the time that it was completed",
             );
         }
-        for tag in self.remove_locks_held() {
-            if let Some(irp) = self.irp_of_tag(tag)
-                && irp.owner.get() == crate::kernel::io::irp::Owner::Done
-            {
-                self.violation_about(
-                    Some(&irp),
-                    &rules::REMOVE_LOCK_LEAKED,
-                    "a remove lock is still held for an IRP that has been completed",
-                );
-            }
-        }
+        self.check_locks_quiet();
     }
 
     /// Unloads the driver, if it can be, and checks that nothing of it is left.

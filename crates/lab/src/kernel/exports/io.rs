@@ -8,8 +8,8 @@ use crate::{
         io::{completion_ex, device::NewDevice, irp::Origin},
         layout::{device_object, irp},
         status::{
-            NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_SUCH_DEVICE, STATUS_OBJECT_NAME_COLLISION,
-            STATUS_SUCCESS,
+            NtStatus, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_SUCH_DEVICE,
+            STATUS_OBJECT_NAME_COLLISION, STATUS_SUCCESS,
         },
     },
 };
@@ -75,6 +75,11 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("IoAcquireRemoveLockEx", |call| {
+        // Lack of memory is no reason for it to fail, only a script is.
+        let planned = call.machine.planned.take("IoAcquireRemoveLockEx");
+        if let Some(planned) = planned {
+            return status(planned.unwrap_or(STATUS_DELETE_PENDING));
+        }
         status(call.machine.acquire_remove_lock(call.pointer(0), call.pointer(1)))
     }),
     export("IoReleaseRemoveLockEx", |call| {
@@ -157,8 +162,9 @@ fn set_completion_routine_ex(call: &Call) -> usize {
 }
 
 fn create_device(call: &Call) -> usize {
-    if call.machine.fails("IoCreateDevice") {
-        return status(STATUS_INSUFFICIENT_RESOURCES);
+    let failure = call.machine.failure("IoCreateDevice", STATUS_INSUFFICIENT_RESOURCES);
+    if let Some(failure) = failure {
+        return status(failure);
     }
     let name = guest::unicode_string(call.pointer(2));
     if !name.is_empty() && !call.machine.claim_name(&name) {
@@ -182,8 +188,11 @@ fn create_device(call: &Call) -> usize {
 }
 
 fn attach_safe(call: &Call) -> usize {
-    if call.machine.fails("IoAttachDeviceToDeviceStackSafe") {
-        return status(STATUS_NO_SUCH_DEVICE);
+    let failure = call
+        .machine
+        .failure("IoAttachDeviceToDeviceStackSafe", STATUS_NO_SUCH_DEVICE);
+    if let Some(failure) = failure {
+        return status(failure);
     }
     let (source, target) = (call.pointer(0), call.pointer(1));
     // The lower device is stored before the two are linked, which is what makes it safe.

@@ -227,24 +227,26 @@ impl Machine {
                 visit.lower_returned = None;
             });
         }
-        let visit = record.visits.borrow().len();
-        record.visits.borrow_mut().push(Visit {
-            device_serial,
-            location,
-            major,
-            native: native.is_some(),
-            marked: false,
-            sent: false,
-            lower_returned: None,
-            skipped: false,
-            completed: None,
-            kept: false,
-            registered: None,
-            refused: false,
-            returned: None,
-            left: false,
-            status_from_below: None,
-        });
+        let visit = record.begin_visit(
+            caller,
+            Visit {
+                device_serial,
+                location,
+                major,
+                native: native.is_some(),
+                marked: false,
+                sent: false,
+                lower_returned: None,
+                skipped: false,
+                completed: None,
+                kept: false,
+                registered: None,
+                refused: false,
+                returned: None,
+                left: false,
+                status_from_below: None,
+            },
+        );
         record.owner.set(Owner::Visit(visit));
         self.event(
             record,

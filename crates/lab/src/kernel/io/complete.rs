@@ -208,7 +208,7 @@ impl Machine {
                 status,
             },
         );
-        let sends_before = record.visits.borrow().len();
+        let sends_before = record.sends.get();
         let returned = self.call_routine(
             Routine::Completion {
                 irp: Rc::clone(record),
@@ -232,7 +232,7 @@ impl Machine {
             (Owner::Sender, None) => true,
             _ => false,
         };
-        if !ours || record.visits.borrow().len() != sends_before {
+        if !ours || record.sends.get() != sends_before {
             self.violation_about(
                 Some(record),
                 &rules::COMPLETED_TWICE,

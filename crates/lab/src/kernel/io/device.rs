@@ -35,6 +35,9 @@ const DO_EXCLUSIVE: u32 = 0x8;
 pub(crate) trait Native {
     /// Serves an IRP that was sent to one of its devices.
     fn dispatch(&self, machine: &'static Machine, irp: &Rc<IrpRecord>, visit: usize) -> NtStatus;
+
+    /// Cancels an IRP that one of its devices has pending. False where none has.
+    fn cancel(&self, machine: &'static Machine, irp: &Rc<IrpRecord>) -> bool;
 }
 
 /// What the lab knows of a device object.

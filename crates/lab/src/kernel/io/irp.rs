@@ -107,6 +107,8 @@ pub(crate) struct IrpRecord {
     pub(crate) owner: Cell<Owner>,
     pub(crate) freed: Cell<bool>,
     pub(crate) visits: RefCell<Vec<Visit>>,
+    /// How often it was sent.
+    pub(crate) sends: Cell<u64>,
     pub(crate) final_status: Cell<NtStatus>,
     pub(crate) final_information: Cell<usize>,
     /// PendingReturned, when it was completed for good.
@@ -131,6 +133,18 @@ impl IrpRecord {
     /// Works on a visit.
     pub(crate) fn visit<R>(&self, index: usize, work: impl FnOnce(&mut Visit) -> R) -> R {
         work(&mut self.visits.borrow_mut()[index])
+    }
+
+    /// Begins a visit, and forgets those after that of `caller` which are over: a driver may send an IRP down for ever.
+    pub(crate) fn begin_visit(&self, caller: Option<usize>, visit: Visit) -> usize {
+        let mut visits = self.visits.borrow_mut();
+        let kept = caller.map_or(0, |caller| caller + 1);
+        while visits.len() > kept && visits.last().is_some_and(|last| last.left && last.returned.is_some()) {
+            visits.pop();
+        }
+        visits.push(visit);
+        self.sends.set(self.sends.get() + 1);
+        visits.len() - 1
     }
 
     /// What happened to it, one line an event.
@@ -267,6 +281,7 @@ impl Machine {
             owner: Cell::new(Owner::Sender),
             freed: Cell::new(false),
             visits: RefCell::default(),
+            sends: Cell::new(0),
             final_status: Cell::new(0),
             final_information: Cell::new(0),
             final_pending: Cell::new(false),

@@ -146,6 +146,24 @@ impl Machine {
         tags
     }
 
+    /// Every acquisition that has not been released: the lock and the tag.
+    pub(crate) fn held_remove_locks(&self) -> Vec<(usize, usize)> {
+        let locks = self.remove_locks.0.borrow();
+        let mut held: Vec<_> = locks
+            .iter()
+            .flat_map(|(&lock, state)| state.tags.iter().map(move |&tag| (lock, tag)))
+            .collect();
+        held.sort_unstable();
+        held
+    }
+
+    /// The remove lock that was initialised in the extension of a device, if one was.
+    pub(crate) fn remove_lock_of(&self, device: usize) -> Option<usize> {
+        let end = device + usize::from(device_object::SIZE.get(device));
+        let locks = self.remove_locks.0.borrow();
+        locks.keys().copied().filter(|lock| (device..end).contains(lock)).min()
+    }
+
     /// The locks in the extension of a device that is deleted are gone with it.
     pub(crate) fn forget_remove_locks(&self, device: usize) {
         let start = device;

@@ -1,0 +1,11 @@
+//! What the filter that ships does with devices and requests, step by step, in the lab.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod attach;
+mod dispatch;
+mod entry;
+mod following;
+mod layout;
+mod remove;
+mod statistics;
+mod support;

@@ -1,0 +1,107 @@
+//! What several of these tests need: the driver in the lab, and the usual requests.
+
+use lab::{
+    Lab,
+    script::{Address, Arrival, Call, Device, IoStatus, Request, Sent, World},
+    status::NtStatus,
+};
+
+use crate::layout::{driver_object, irp, stack_location};
+
+pub(crate) const IRP_MJ_READ: u8 = 0x03;
+pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
+pub(crate) const IRP_MJ_PNP: u8 = 0x1B;
+pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
+pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
+
+/// What the device below leaves in `IoStatus.Information`.
+pub(crate) const INFORMATION: usize = 0x5150;
+
+/// The driver in the lab.
+pub(crate) fn driver() -> Lab<'static> {
+    Lab::open(irpscope_tests::driver_path()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Plays a script with the driver.
+#[track_caller]
+pub(crate) fn play(script: impl FnOnce(&World)) {
+    if let Err(error) = driver().play(script) {
+        panic!("{error}");
+    }
+}
+
+/// A status with [`INFORMATION`].
+pub(crate) fn with_information(status: NtStatus) -> IoStatus {
+    IoStatus::new(status, INFORMATION)
+}
+
+/// Every major function, with a minor function of 0, and READ and WRITE as paging I/O besides.
+pub(crate) fn every_major() -> impl Iterator<Item = Request> {
+    let majors = (0..driver_object::MAJOR_FUNCTIONS as u8).map(|major| Request::new(major, 0));
+    let paging = [IRP_MJ_READ, IRP_MJ_WRITE].map(|major| Request::new(major, 0).paging());
+    majors.chain(paging).map(Request::patterned)
+}
+
+/// Whether the filter follows it, and does not just let it pass.
+pub(crate) fn is_followed(request: &Request) -> bool {
+    matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE)
+}
+
+/// The one IRP that arrived below since this was last asked.
+#[track_caller]
+pub(crate) fn arrival(world: &World) -> Arrival {
+    let arrivals = world.take_arrivals();
+    assert_eq!(arrivals.len(), 1, "{} requests arrived below", arrivals.len());
+    arrivals.into_iter().next().expect("there is one")
+}
+
+/// The calls in order, but for those that are not listed by name: time, processors, pool.
+pub(crate) fn named(calls: Vec<Call>) -> Vec<Call> {
+    let is_named = |call: &Call| !matches!(call, Call::Other { .. } | Call::ExAllocatePool2 { .. });
+    calls.into_iter().filter(is_named).collect()
+}
+
+/// The IRP as it has to arrive at `lower`: as it was sent, but for the next stack location where the filter uses one.
+///
+/// There, the routine and its context are whoever registered them, and taken from what arrived.
+pub(crate) fn expected_below(sent: &Sent, request: &Request, lower: Device, arrived: &[u8]) -> Vec<u8> {
+    if !is_followed(request) {
+        return sent.passed_to(lower);
+    }
+    let mut expected = sent.contents().to_vec();
+    let own = sent.location();
+    let next = own - stack_location::BYTES;
+    expected[irp::CURRENT_LOCATION] -= 1;
+    put(
+        &mut expected,
+        irp::CURRENT_STACK_LOCATION,
+        &(sent.irp().0 + next).to_le_bytes(),
+    );
+    expected.copy_within(own..own + stack_location::COMPLETION_ROUTINE, next);
+    expected[next + stack_location::CONTROL] = stack_location::SL_INVOKE_ALL;
+    put(
+        &mut expected,
+        next + stack_location::DEVICE_OBJECT,
+        &lower.address().0.to_le_bytes(),
+    );
+    let registered = next + stack_location::COMPLETION_ROUTINE..next + stack_location::BYTES;
+    expected[registered.clone()].copy_from_slice(&arrived[registered]);
+    expected
+}
+
+/// Writes bytes at an offset.
+pub(crate) fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
+    bytes[offset..offset + value.len()].copy_from_slice(value);
+}
+
+/// The pointer at an offset.
+pub(crate) fn pointer(bytes: &[u8], offset: usize) -> Address {
+    let pointer = bytes[offset..offset + 8].try_into();
+    Address(usize::from_le_bytes(pointer.expect("eight bytes")))
+}
+
+/// The status at an offset.
+pub(crate) fn status_at(bytes: &[u8], offset: usize) -> NtStatus {
+    let status = bytes[offset..offset + 4].try_into();
+    NtStatus::from_le_bytes(status.expect("four bytes"))
+}

@@ -1,0 +1,118 @@
+//! WRITEs, which are parked: nobody below sees them, and the request that comes next completes them.
+
+use lab::{
+    script::{Address, Answer, Call, IoStatus, Request},
+    status::{STATUS_PENDING, STATUS_SUCCESS},
+};
+
+use crate::{lock_of, play};
+
+const IRP_MJ_CLEANUP: u8 = 0x12;
+const IRP_MJ_PNP: u8 = 0x1B;
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_write_is_pending_and_not_sent_down() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        let write = world.send(filter, Request::write(0, 512));
+        assert_eq!(write.returned(), Some(STATUS_PENDING));
+        assert_eq!(write.ended(), None);
+        assert_eq!(world.arrived(), 0);
+        assert_eq!(world.held_locks(), [lock_of(filter, &write)]);
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn the_request_that_comes_next_completes_it_as_written_whatever_that_is() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        for next in [
+            Request::new(IRP_MJ_CLEANUP, 0),
+            Request::read(0, 512),
+            Request::new(IRP_MJ_PNP, 0x09),
+            Request::write(0, 4096),
+            Request::read(0, 512).at_dispatch(),
+        ] {
+            let write = world.send(filter, Request::write(0, 1536));
+            world.send(filter, next);
+            assert_eq!(write.ended(), Some(IoStatus::new(STATUS_SUCCESS, 1536)), "{next:?}");
+            assert!(write.pending_returned(), "{next:?}");
+            // Of those that are parked themselves, the next round's first completes one.
+        }
+        world.send(filter, Request::new(IRP_MJ_CLEANUP, 0));
+        assert_eq!(world.held_locks(), []);
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn it_is_completed_before_the_request_that_completes_it_goes_down_and_with_no_spin_lock_held() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        let write = world.send(filter, Request::write(0, 512));
+        world.take_calls();
+        let next = world.send(filter, Request::new(IRP_MJ_CLEANUP, 0));
+        let calls = world.take_calls();
+        let position = |wanted: &dyn Fn(&Call) -> bool| calls.iter().position(wanted).expect("it was called");
+        let completed = position(&|call| matches!(call, Call::IofCompleteRequest { irp, .. } if *irp == write.irp()));
+        let sent = position(&|call| matches!(call, Call::IofCallDriver { irp, .. } if *irp == next.irp()));
+        assert!(completed < sent, "{calls:?}");
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_write_cannot_be_cancelled_and_still_ends() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        let write = world.send(filter, Request::write(0, 512));
+        // The driver sets no cancel routine, since the next request is never far.
+        assert!(!world.cancel(&write));
+        assert_eq!(write.ended(), None);
+        world.send(filter, Request::new(IRP_MJ_CLEANUP, 0));
+        assert_eq!(write.ended(), Some(IoStatus::new(STATUS_SUCCESS, 512)));
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_removal_completes_what_is_parked_and_does_not_wait_for_itself() {
+    play(|world| {
+        for surprise in [false, true] {
+            let (lower, filter) = world.add_filter();
+            let first = world.send(filter, Request::write(0, 512));
+            if surprise {
+                world.send(filter, Request::surprise_removal());
+                assert_eq!(first.ended(), Some(IoStatus::new(STATUS_SUCCESS, 512)));
+                // Nothing is parked any more, or it would be for ever.
+                let late = world.send(filter, Request::write(0, 1024));
+                assert_eq!(late.returned(), Some(STATUS_PENDING));
+                assert_eq!(late.ended(), Some(IoStatus::new(STATUS_SUCCESS, 1024)));
+            }
+            let remove = world.send(filter, Request::remove_device());
+            assert_eq!(first.ended(), Some(IoStatus::new(STATUS_SUCCESS, 512)));
+            assert_eq!(remove.returned(), Some(STATUS_SUCCESS));
+            assert!(!filter.exists());
+            assert_eq!(lower.top_of_stack(), lower);
+        }
+        world.unload();
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn what_is_parked_does_not_keep_a_held_read_from_ending() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        world.answer_next(Answer::Pend);
+        let read = world.send(filter, Request::read(0, 512));
+        let write = world.send(filter, Request::write(0, 512));
+        world.complete(&read, STATUS_SUCCESS);
+        assert_eq!(read.ended(), Some(STATUS_SUCCESS.into()));
+        assert_eq!(write.ended(), None);
+        let held: Vec<Address> = world.held_locks().into_iter().map(|held| held.tag).collect();
+        assert_eq!(held, [write.irp()]);
+    });
+}
