@@ -112,7 +112,7 @@ impl Machine {
             let stalled = !handle_closed && tally.running.get() > 0;
             if stalled && self.is_last_resort_taken() {
                 handle_closed = true;
-                self.close_handle(device);
+                self.close_device(device);
             }
         }
         self.set_last_resort(None);
@@ -123,7 +123,7 @@ impl Machine {
     }
 
     /// Cancels what is under way and sends IRP_MJ_CLEANUP, as the I/O manager does when a handle is closed.
-    fn close_handle(&'static self, device: usize) {
+    fn close_device(&'static self, device: usize) {
         self.reporter.count("handles closed with requests under way", 1);
         let outstanding: Vec<_> = self.outstanding.borrow().values().cloned().collect();
         for irp in outstanding {

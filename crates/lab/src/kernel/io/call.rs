@@ -23,7 +23,8 @@ pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
 /// IRP_MJ_DEVICE_CONTROL.
 pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
-const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
+/// IRP_MJ_INTERNAL_DEVICE_CONTROL.
+pub(crate) const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
 /// IRP_MJ_POWER.
 pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 /// IRP_MJ_PNP.
