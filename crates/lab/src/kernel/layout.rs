@@ -56,6 +56,7 @@ macro_rules! structures {
         pub(crate) mod $module {
             use super::*;
 
+            #[allow(dead_code, reason = "some structures are only ever part of others, or the driver's")]
             pub(crate) const BYTES: usize = size_of::<$name>();
             $($(
                 pub(crate) const $accessor: Field<$name, $read> = Field::at(offset_of!($name, $field));
