@@ -218,7 +218,8 @@ impl Machine {
         if let Some(caller) = caller {
             let own = record.visit(caller, |visit| visit.location);
             let skipped = own == location;
-            let marked = !skipped && self.is_marked(record, own);
+            // Before the lower driver could mark it, which has the same location where this one skipped its own.
+            let marked = self.is_marked(record, own);
             record.visit(caller, |visit| {
                 visit.sent = true;
                 visit.skipped = skipped;
