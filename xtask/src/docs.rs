@@ -7,27 +7,11 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{gate, inf};
-
-/// A part of a document, and what it is made from.
-struct Part {
-    document: &'static str,
-    name: &'static str,
-    make: fn() -> String,
-}
-
-const PARTS: [Part; 2] = [
-    Part {
-        document: "docs/image-gate.md",
-        name: "checks",
-        make: checks,
-    },
-    Part {
-        document: "docs/inf.md",
-        name: "rules",
-        make: inf::rules_markdown,
-    },
-];
+use crate::{
+    gate,
+    in_lab::{self, DocumentPart},
+    inf,
+};
 
 /// Writes every generated part of the checkout at `root` anew, and that made from the caller's `commands`.
 ///
@@ -35,13 +19,36 @@ const PARTS: [Part; 2] = [
 ///
 /// A document cannot be read or written, or has no marks; with `check_only`, one is stale.
 pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
-    let made = PARTS.iter().map(|part| (part.document, part.name, (part.make)()));
-    let help = [(
-        "docs/build.md",
-        "commands",
-        format!("```text\n{}\n```\n", commands.trim_end()),
-    )];
-    for (document, name, contents) in made.chain(help) {
+    let part = |document, name, contents| DocumentPart {
+        document,
+        name,
+        contents,
+    };
+    let mut parts = vec![
+        part("docs/image-gate.md", "checks", checks()),
+        part("docs/inf.md", "rules", inf::rules_markdown()),
+        part(
+            "docs/build.md",
+            "commands",
+            format!("```text\n{}\n```\n", commands.trim_end()),
+        ),
+    ];
+    parts.extend(in_lab::document_parts(root)?);
+    write(root, parts, check_only)
+}
+
+/// Writes these parts of documents.
+///
+/// # Errors
+///
+/// As [`refresh`].
+pub(crate) fn write(root: &Path, parts: Vec<DocumentPart>, check_only: bool) -> Result<()> {
+    for DocumentPart {
+        document,
+        name,
+        contents,
+    } in parts
+    {
         let path = root.join(document);
         let old = fs::read_to_string(&path).with_context(|| format!("cannot read {document}"))?;
         let new = replaced(&old, name, &contents).with_context(|| document.to_owned())?;
