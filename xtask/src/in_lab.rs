@@ -33,7 +33,14 @@ pub struct DocumentPart {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod here {
+    use std::fs;
+
+    use anyhow::Context as _;
+
     use crate::{docs, rules, run};
+
+    /// The test that the documentation shows.
+    const EXAMPLE: &str = "tests/in_the_lab/main.rs";
 
     use super::{DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
 
@@ -58,6 +65,15 @@ mod here {
         run::command(workspace, options)
     }
 
+    /// What the filter in `image` counts wrong in a few runs; `None` where there is no lab to run it in.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run, or breaks a rule.
+    pub fn miscounts(image: &Path) -> Result<Option<Vec<String>>> {
+        run::miscounts(image).map(Some)
+    }
+
     /// Writes the table of rules, or looks whether it is as it should be.
     ///
     /// # Errors
@@ -76,13 +92,17 @@ mod here {
     ///
     /// What they refer to cannot be read.
     pub fn document_parts(root: &Path) -> Result<Vec<DocumentPart>> {
-        let help = DocumentPart {
+        let part = |name, language, text: &str| DocumentPart {
             document: "docs/lab.md",
-            name: "commands",
-            contents: format!("```text\n{}\n```\n", lab::cli::help().trim_end()),
+            name,
+            contents: format!("```{language}\n{}\n```\n", text.trim_end()),
         };
+        let example = fs::read_to_string(root.join(EXAMPLE)).with_context(|| format!("cannot read {EXAMPLE}"))?;
+        // What follows the lines that say what the file is.
+        let example = example.split_once("\n\n").map_or("", |(_, code)| code);
         let mut parts = rules::parts(root)?;
-        parts.push(help);
+        parts.push(part("test", "rust", example));
+        parts.push(part("commands", "text", &lab::cli::help()));
         Ok(parts)
     }
 }
@@ -113,6 +133,15 @@ mod elsewhere {
         bail!(NO_LAB)
     }
 
+    /// What the filter in `image` counts wrong: nobody can say here.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub fn miscounts(_image: &Path) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
     /// Says that there is no lab here.
     ///
     /// # Errors
@@ -133,6 +162,6 @@ mod elsewhere {
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub use elsewhere::{command_line, document_parts, rules, run};
+pub use elsewhere::{command_line, document_parts, miscounts, rules, run};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub use here::{command_line, document_parts, rules, run};
+pub use here::{command_line, document_parts, miscounts, rules, run};

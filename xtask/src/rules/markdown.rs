@@ -87,7 +87,7 @@ pub(super) fn types_only(matrix: &Matrix) -> String {
         let name = if DOCUMENTED.contains(&test.rule.as_str()) {
             test.rule.clone()
         } else {
-            test.rule.replace('_', " ")
+            "the library's own".to_owned()
         };
         let _ = writeln!(text, "| {name} | {} | {} |", test.meaning, types(test));
     }

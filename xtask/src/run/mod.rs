@@ -24,9 +24,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lab::{Lab, report::RunReport};
+use lab::{
+    Lab,
+    report::{RunReport, Verdict},
+};
 
 use crate::{
     build::{Builder, Exclusive},
@@ -72,6 +75,24 @@ pub(crate) fn command(workspace: &Workspace, options: &RunOptions) -> Result<Exi
         print(&text::of(&outcome, Style::of_stdout()))?;
     }
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// What the filter in `image` counts wrong in the runs that are always made, each as a line.
+///
+/// # Errors
+///
+/// It cannot be run, or breaks a rule.
+pub(crate) fn miscounts(image: &Path) -> Result<Vec<String>> {
+    let record = |device: &lab::DeviceMemory| memory::record(device);
+    let runs = Lab::open(image)?
+        .scenario(SCENARIO)
+        .seeds(1..=RUNS_MIN)
+        .collect(&record);
+    let reports = runs.run_each()?;
+    let outcome = Outcome::of(image, &runs, reports, Duration::ZERO);
+    ensure!(outcome.report.verdict == Verdict::Clean, "{}", outcome.report);
+    let differences = outcome.miscounts.into_iter().flat_map(|miscount| miscount.differences);
+    Ok(differences.collect())
 }
 
 /// Builds the package, and says on standard error what it is: standard output is for the result.
