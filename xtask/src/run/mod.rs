@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::{
     Lab,
@@ -66,8 +66,8 @@ struct Driver {
 pub(crate) fn command(workspace: &Workspace, options: &RunOptions) -> Result<ExitCode> {
     let driver = build(workspace)?;
     let outcome = play(&driver.path, options)?;
-    if let Some(error) = &outcome.report.error {
-        anyhow::bail!("{error}");
+    if let (Verdict::Error, Some(error)) = (outcome.report.verdict, &outcome.report.error) {
+        bail!("{error}");
     }
     if options.json {
         print(&json::of(&outcome, &driver)?)?;

@@ -257,20 +257,29 @@ fn machine(text: &mut String, outcome: &Outcome) {
 }
 
 fn verdict(text: &mut String, outcome: &Outcome) {
-    let shown = match outcome.verdict() {
-        Verdict::Clean => "clean".to_owned(),
-        Verdict::Violation if outcome.miscounts.is_empty() => {
-            format!("{} rules broken", outcome.report.violations.len())
-        }
-        Verdict::Violation => format!("in {} runs the filter counts wrong", outcome.miscounts.len()),
-        Verdict::Error => "not run".to_owned(),
-    };
     for miscount in outcome.miscounts.iter().take(MISCOUNTS_SHOWN) {
         let _ = writeln!(text, "\nseed {}", miscount.seed);
         for difference in &miscount.differences {
             let _ = writeln!(text, "  {difference}");
         }
     }
+    let hidden = outcome.miscounts.len().saturating_sub(MISCOUNTS_SHOWN);
+    if hidden > 0 {
+        let _ = writeln!(text, "\n... and {hidden} more runs with wrong figures");
+    }
+    let wrong: Vec<String> = [
+        (outcome.report.violations.len(), "a rule was broken"),
+        (outcome.miscounts.len(), "the filter counted wrong"),
+    ]
+    .into_iter()
+    .filter(|(runs, _)| *runs > 0)
+    .map(|(runs, what)| format!("in {runs} runs {what}"))
+    .collect();
+    let shown = if wrong.is_empty() {
+        "clean".to_owned()
+    } else {
+        wrong.join("; ")
+    };
     let _ = writeln!(text, "\nverdict  {shown}");
     if let Some(replay) = &outcome.replay {
         let _ = writeln!(text, "replay   {replay}");
