@@ -10,18 +10,16 @@ pub(crate) enum Filter {}
 
 /// What the filter keeps for a device.
 pub(crate) struct State {
-    /// None where there was no memory for it when the device was added. The filter is on the device all the same and
-    /// lets every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots
-    /// from; it counts nothing then, and says so by having no statistics.
-    following: Option<Following>,
+    /// Where there was no memory for it when the device was added, the filter is on the device all the same and lets
+    /// every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots from;
+    /// it counts nothing then, and says so by having no statistics.
+    following: Following,
 }
 
 impl State {
     /// Counts with the statistics of the device, where it has any, in the shard of this processor.
     pub(crate) fn count(&self, count: impl FnOnce(Statistics<'_>, usize)) {
-        if let Some(following) = &self.following
-            && let Some(statistics) = following.statistics()
-        {
+        if let Some(statistics) = self.following.statistics() {
             count(statistics, processor::current());
         }
     }
@@ -31,7 +29,7 @@ impl Driver for Filter {
     type State = State;
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
-        let following = Following::new().ok();
+        let following = Following::new();
         add.attach(State { following })
     }
 
@@ -56,7 +54,7 @@ fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u32) -> Ou
     // Such a request must never fail because memory ran out: it is followed without an allocation, of ours or of the
     // kernel's, and from slots that no other request can use up.
     let paging = irp.is_paging_io();
-    match irp.with_slot(|state| Some(state.following.as_ref()?.slab(paging))) {
+    match irp.with_slot(|state| state.following.slab(paging)) {
         Ok(irp) => {
             irp.device().state().count(|statistics, shard| {
                 statistics.sent(shard, operation, length.into());

@@ -169,6 +169,16 @@ fn a_head_begins_with_the_characters_that_one_searches_a_dump_for() {
 }
 
 #[test]
+fn a_head_for_no_shards_is_none_that_one_could_find() {
+    let clock = Clock::new(NonZeroU64::new(10_000_000).expect("not 0"));
+    let head = Box::new(DeviceStatistics::new(clock, 123_456, &[]));
+    assert!(head.over(&[]).is_none());
+    let address = address_of(&*head);
+    let error = dump::read(live_memory(), address).expect_err("there is nothing to read");
+    assert_eq!(error, DumpError::NotStatistics { address });
+}
+
+#[test]
 fn a_fresh_value_of_whatever_processors_share_is_all_zero_bytes() {
     let zero = |bytes: Vec<u8>| bytes.iter().all(|&byte| byte == 0);
     assert!(zero(bytes_of(&*Box::new(Shard::new()))));
