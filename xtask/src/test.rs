@@ -35,14 +35,14 @@ const PLANTED: [Planted; 2] = [
         name: "an unwrap",
         code: "Request::Other(irp) => {\n\
                if core::num::NonZeroU8::new(irp.minor_function()).unwrap().get() == 9 {\n\
-               return Ok(irp.succeed_and_call());\n}\n\
+               return Err(irp.reject(NtError::INSUFFICIENT_RESOURCES));\n}\n\
                irp.skip_and_call()\n},",
     },
     Planted {
         name: "an index that is checked when it runs",
         code: "Request::Other(irp) => {\n\
                if [1_u8, 2, 3][usize::from(irp.minor_function())] == 2 {\n\
-               return Ok(irp.succeed_and_call());\n}\n\
+               return Err(irp.reject(NtError::INSUFFICIENT_RESOURCES));\n}\n\
                irp.skip_and_call()\n},",
     },
 ];
