@@ -81,6 +81,9 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
                 .args(["test", "--locked", "--workspace", "--", "--include-ignored"]),
         )
     })?;
+    step("what processors share, in every interleaving", || {
+        interleavings(workspace)
+    })?;
     step("driver, dev profile", || dev_profile(workspace, &builder))?;
     step("driver, ARM64", || {
         let builder = Builder::prepare(workspace, Target::Arm64)?;
@@ -144,6 +147,19 @@ fn package(workspace: &Workspace, builder: &Builder, target: Target, profile: Pr
     };
     println!("{}", package::make(workspace, &artifacts, &options)?);
     Ok(())
+}
+
+/// Runs the tests that loom's atomics take the place of the processor's in, which is for a folder of its own: everything is
+/// built otherwise for them.
+fn interleavings(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.env("RUSTFLAGS", "--cfg loom");
+    cargo.args(["test", "--locked", "--release", "--package", "policy", "--test", "loom"]);
+    // On Windows wdm is no empty crate, and loom is for its tests alone.
+    if !cfg!(windows) {
+        cargo.args(["--package", "wdm", "--test", "shared_by_processors"]);
+    }
+    process::run(cargo.arg("--target-dir").arg(workspace.target().join("loom")))
 }
 
 /// Runs the driver's tests over an image with assertions and overflow checks, which is no package.
