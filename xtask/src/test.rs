@@ -149,8 +149,8 @@ fn package(workspace: &Workspace, builder: &Builder, target: Target, profile: Pr
     Ok(())
 }
 
-/// Runs the tests that loom's atomics take the place of the processor's in, which is for a folder of its own: everything is
-/// built otherwise for them.
+/// Runs the tests in which loom's atomics take the place of the processor's. They are built in a folder of their own, since
+/// every crate is compiled otherwise for them.
 fn interleavings(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo.env("RUSTFLAGS", "--cfg loom");

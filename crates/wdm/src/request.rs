@@ -1,8 +1,10 @@
 //! What dispatch is given: an IRP, told apart by what its driver may do with it.
 //!
-//! Some requests may not be failed, and some not even be looked after; a driver that fails one leaves the system with a
-//! device that is neither there nor gone. They have types of their own here, each with just the ways that are open to it,
-//! and no driver sees such an IRP as an [`Irp`], which can be rejected, followed or parked.
+//! Some requests may not be failed: a driver that does leaves the system with a device that is neither there nor gone.
+//! Others are not a filter's to answer. They have types of their own here, each with just the ways that are open to it, and
+//! no driver sees such an IRP as an [`Irp`], which can be rejected, followed or parked.
+//!
+//! Not here: by which codes they are told apart, which is in `kind`.
 
 use crate::{
     device::Device,
