@@ -33,13 +33,18 @@ impl Driver for Filter {
         add.attach(State { following })
     }
 
-    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
-        Ok(match irp.request() {
+    fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
+        Ok(match request {
             Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
-            // Neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
-            Request::SurpriseRemoval(irp) => irp.succeed_and_call(),
+            // After a surprise removal the device is neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
+            Request::SurpriseRemoval(irp)
+            | Request::CancelRemoveDevice(irp)
+            | Request::StopDevice(irp)
+            | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
+            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => irp.skip_and_call(),
             Request::Read { irp, length } => follow(irp, Operation::Read, length)?,
             Request::Write { irp, length } => follow(irp, Operation::Write, length)?,
+            Request::MustPass(irp) => irp.skip_and_call(),
             Request::Other(irp) => irp.skip_and_call(),
         })
     }

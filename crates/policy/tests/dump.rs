@@ -13,8 +13,6 @@ use policy::clock::Clock;
 use policy::dump::{self, DumpError, SHARDS_MAX};
 use policy::errors::ErrorTable;
 use policy::in_flight::InFlight;
-use policy::slots::{SlotLayout, Slots};
-use policy::sync::AtomicU64;
 use policy::{DeviceStatistics, Operation, Shard, Snapshot, Statistics};
 
 const STATUS_IO_DEVICE_ERROR: i32 = 0xC000_0185_u32.cast_signed();
@@ -185,12 +183,6 @@ fn a_fresh_value_of_whatever_processors_share_is_all_zero_bytes() {
     assert!(zero(bytes_of(&ErrorTable::new())));
     assert!(zero(bytes_of(&InFlight::new())));
     assert!(zero(bytes_of(&Snapshot::EMPTY)));
-
-    let one = std::num::NonZeroU32::MIN;
-    let layout = SlotLayout::new(one, one).expect("one slot");
-    let words: Vec<AtomicU64> = (0..layout.words()).map(|_| AtomicU64::new(0)).collect();
-    let slots = Slots::new(layout, &words).expect("enough words");
-    assert!(slots.take(0).is_some(), "a slot of zeroed words is not free");
 }
 
 #[test]
