@@ -151,7 +151,7 @@ impl Machine {
                 reads_only: scenario.reads_only,
                 paging_per_mille: if mixed { 300 } else { 0 },
                 at_dispatch_per_mille: 100,
-                cancel_per_mille: if mixed { 300 } else { 0 },
+                cancel_per_mille: if mixed { 20 } else { 0 },
             },
         );
         self.set_failing(false);
