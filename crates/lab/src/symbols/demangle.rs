@@ -24,30 +24,47 @@ pub(super) fn readable(name: &str) -> String {
     }
 }
 
-/// `name` as Rust writes it, where it is written for debuggers that expect C++: an enumeration has
-/// `enum2$<` and `>` around it, and two closing brackets have a space between them.
+/// How debuggers that expect C++ are told of what C++ has not, and what stands in Rust before and after what is in the
+/// brackets. None of the first contains another, so their order is none.
+const FOR_DEBUGGERS: [(&str, &str, &str); 6] = [
+    ("enum2$<", "", ""),
+    ("ref$<", "&", ""),
+    ("ref_mut$<", "&mut ", ""),
+    ("ptr_const$<", "*const ", ""),
+    ("ptr_mut$<", "*mut ", ""),
+    ("slice2$<", "[", "]"),
+];
+
+/// `name` as Rust writes it, where it is written for debuggers: what [`FOR_DEBUGGERS`] lists has brackets around it, and
+/// two closing ones have a space between them.
 fn without_debugger_notation(name: &str) -> String {
-    const ENUMERATION: &str = "enum2$<";
     let mut name = name.replace("> >", ">>");
     // Once more for the spaces that shared a bracket.
     name = name.replace("> >", ">>");
-    while let Some(start) = name.find(ENUMERATION) {
-        let mut open: usize = 1;
-        let end = name[start + ENUMERATION.len()..].find(|c| {
-            match c {
-                '<' => open += 1,
-                '>' => open -= 1,
-                _ => {}
-            }
-            open == 0
-        });
-        let Some(end) = end.map(|end| start + ENUMERATION.len() + end) else {
-            break;
-        };
-        name.replace_range(end..=end, "");
-        name.replace_range(start..start + ENUMERATION.len(), "");
+    for (notation, before, after) in FOR_DEBUGGERS {
+        while let Some(start) = name.find(notation) {
+            let inside = start + notation.len();
+            let Some(end) = closing_bracket(&name[inside..]) else {
+                break;
+            };
+            name.replace_range(inside + end..=inside + end, after);
+            name.replace_range(start..inside, before);
+        }
     }
     name
+}
+
+/// Where the bracket is closed that was opened before `rest`.
+fn closing_bracket(rest: &str) -> Option<usize> {
+    let mut open: usize = 1;
+    rest.find(|c| {
+        match c {
+            '<' => open += 1,
+            '>' => open -= 1,
+            _ => {}
+        }
+        open == 0
+    })
 }
 
 #[cfg(test)]
@@ -78,6 +95,14 @@ mod tests {
             "wdm::add_device::AddDevice<irpscope::filter::Filter>::attach"
         );
         assert_eq!(readable("a<enum2$<b<enum2$<c<d> > > > >"), "a<b<c<d>>>");
+        assert_eq!(
+            readable("Option<ref$<policy::errors::Entry> >::map_or"),
+            "Option<&policy::errors::Entry>::map_or"
+        );
+        assert_eq!(
+            readable("a<ref_mut$<slice2$<u8> >,ptr_mut$<b>,ptr_const$<ref$<c> > >"),
+            "a<&mut [u8],*mut b,*const &c>"
+        );
         assert_eq!(readable("enum2$<never closed<"), "enum2$<never closed<");
     }
 

@@ -73,7 +73,9 @@ fn its_pdb_has_functions_inlined_ones_files_and_lines() {
     );
     for location in &all {
         let text = location.to_string();
-        assert!(!text.contains(['/', '\\', '$']) || text.contains("impl$"), "{text}");
+        // An impl block and a closure have a number for a name.
+        let named = text.replace("impl$", "").replace("closure$", "");
+        assert!(!named.contains(['/', '\\', '$']), "{text}");
         assert!(!text.contains("> >"), "{text}");
         // The public name of what has a procedure does not reach into the padding after it.
         assert_ne!(location.function.as_deref(), Some("DriverEntry"), "{text}");
