@@ -231,7 +231,7 @@ fn remove_waits_for_the_requests_that_are_followed() {
             assert_eq!(remove.returned(), None, "the device is gone while {irp:?} is below it");
             assert!(filter.exists());
             assert_eq!(lower.top_of_stack(), filter);
-            world.complete(irp, with_information(STATUS_SUCCESS));
+            world.complete_at(irp, with_information(STATUS_SUCCESS));
         }
         assert_eq!(remove.returned(), Some(STATUS_SUCCESS));
         assert!(!filter.exists());

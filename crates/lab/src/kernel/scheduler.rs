@@ -106,8 +106,8 @@ pub(crate) struct Scheduler {
     random: Random,
     /// Who runs is the same whatever the seed: whoever runs goes on until it has to wait.
     scripted: bool,
-    /// The script, which goes on when nobody else can.
-    waits_for_quiet: Cell<Option<&'static Context>>,
+    /// Those that go on when nobody else can, the last one first: a script, and what it does in the middle of a call.
+    wait_for_quiet: RefCell<Vec<&'static Context>>,
     switches: Cell<u64>,
 }
 
@@ -128,7 +128,7 @@ impl Scheduler {
             current: Cell::new(None),
             random: Random::new(seed, "scheduler"),
             scripted,
-            waits_for_quiet: Cell::new(None),
+            wait_for_quiet: RefCell::default(),
             switches: Cell::new(0),
         }
     }
@@ -257,7 +257,7 @@ impl Machine {
             }
             match self.choose() {
                 Some(context) => self.resume(context),
-                None if self.wake_script() => {}
+                None if self.wake_last() => {}
                 None if self.clock.skip_to_next() => {}
                 None => self.nothing_can_run(),
             }
@@ -362,14 +362,20 @@ impl Machine {
         self.suspend();
     }
 
-    /// Lets everything else run that can, without time going on until something is due. For the script's thread only.
+    /// Lets everything else run that can, without time going on until something is due.
     pub(crate) fn wait_until_quiet(&self) {
-        self.scheduler.waits_for_quiet.set(Some(self.current()));
-        self.block();
+        let context = self.current();
+        self.scheduler.wait_for_quiet.borrow_mut().push(context);
+        context.state.set(State::Blocked);
+        // At DISPATCH_LEVEL it keeps its processor, as all that runs there does.
+        if context.irql.get() < DISPATCH_LEVEL {
+            self.leave_processor(context);
+        }
+        self.suspend();
     }
 
-    /// Lets the script go on, where it waits for nobody else to run. A processor that spins is not quiet: it always will.
-    fn wake_script(&self) -> bool {
+    /// Lets the last one go on that waits until all is quiet. A processor that spins is not quiet, and never will be.
+    fn wake_last(&self) -> bool {
         let contexts = self.scheduler.contexts.borrow();
         let spinning = contexts
             .iter()
@@ -377,11 +383,13 @@ impl Machine {
         if spinning {
             return false;
         }
-        let script = self.scheduler.waits_for_quiet.take();
-        if let Some(script) = script {
-            self.wake(script);
+        let waiting = self.scheduler.wait_for_quiet.borrow_mut().pop();
+        match waiting {
+            Some(context) if context.irql.get() < DISPATCH_LEVEL => self.wake(context),
+            Some(context) => context.state.set(State::Ready),
+            None => return false,
         }
-        script.is_some()
+        true
     }
 
     /// Lets a context that blocked run again. Nothing happens to one that did not.

@@ -39,6 +39,7 @@ mod disk;
 mod play;
 mod request;
 mod sender;
+mod sight;
 mod world;
 
 use std::fmt;

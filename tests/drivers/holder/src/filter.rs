@@ -94,6 +94,10 @@ fn write<'irp>(irp: Irp<'irp, Holder>, length: u32) -> Outcome<'irp, Holder> {
         Err(error) => return Err(irp.reject(error)),
     };
     let (dispatched, held, mut irql) = irp.park();
+    if length == 0 {
+        drop(held);
+        return Ok(dispatched);
+    }
     let not_parked = device.state().parked.lock(&mut irql).put(Write { held, length }).err();
     if let Some(write) = not_parked {
         write.complete(&mut irql);

@@ -4,6 +4,7 @@
 //!   then completed with what the lower driver said last.
 //! * WRITE is parked: not sent down at all, but completed as if every byte had been written, by the request that comes
 //!   next, whatever that is.
+//! * A WRITE of no bytes is dropped, as by a driver that forgets one: `wdm` fails it then.
 //! * Everything else passes.
 //!
 //! It is no filter for a disk with anything on it.
