@@ -5,9 +5,7 @@
 
 use wdm::{Dispatch, SpinLock, SpinLockGuard};
 
-fn hand_over<T: Send>(value: T) -> T {
-    value
-}
+fn hand_over<T: Send>(_value: T) {}
 
 /// Hands the count to another thread.
 pub fn count(irql: &mut Dispatch, requests: &SpinLock<u64>) {

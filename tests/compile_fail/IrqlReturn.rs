@@ -5,9 +5,7 @@
 
 use wdm::{Dispatch, SpinLock, SpinLockGuard};
 
-fn keep<T: 'static>(value: T) -> T {
-    value
-}
+fn keep<T: 'static>(_value: T) {}
 
 /// Keeps the count.
 pub fn count(irql: &mut Dispatch, requests: &'static SpinLock<u64>) {

@@ -1,4 +1,4 @@
-//! IRP_MN_REMOVE_DEVICE is not failed: the type that it has in dispatch cannot be rejected.
+//! IRP_MN_REMOVE_DEVICE is not failed: told apart from the others, it has a type that cannot be rejected.
 //!
 //! Enforced by: `RemoveDevice`
 #![no_std]

@@ -1,4 +1,5 @@
 //! No IRP is completed or sent while a spin lock is held: both take the thread's token, which the lock's guard borrows.
+//! Dropping a `Held` takes none: that is a fault in itself, which the driver is told of.
 //!
 //! Enforced by: `SpinLockGuard`, `Dispatch`, `Held`, `Irp`
 #![no_std]

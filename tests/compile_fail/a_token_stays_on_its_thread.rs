@@ -5,9 +5,7 @@
 
 use wdm::Passive;
 
-fn hand_over<T: Send>(value: T) -> T {
-    value
-}
+fn hand_over<T: Send>(_value: T) {}
 
 /// Hands the token's name to another thread.
 pub fn name(irql: Passive) {

@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     lab::{Lab, LabError, Verifier},
@@ -160,6 +160,10 @@ fn verifier(text: &str) -> Result<Verifier, String> {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprintln!("error: no command is given: there are run, replay, rules and bench; see lab --help");
+            return ExitCode::from(EXIT_NOT_RUN);
+        }
         Err(error) if error.use_stderr() => {
             eprintln!("{}", one_line(&error.to_string()));
             return ExitCode::from(EXIT_NOT_RUN);

@@ -11,6 +11,9 @@ use crate::memory::{Mapping, PAGE_BYTES, Protection, Staging};
 /// The size of a kernel-mode stack on x64 Windows.
 pub const STACK_BYTES: usize = 24 * 1024;
 
+/// What is mapped for a stack: itself and the inaccessible pages.
+const MAPPED_BYTES: usize = STACK_BYTES + 2 * PAGE_BYTES;
+
 /// How many arguments the Microsoft x64 convention passes in registers, and so how many a call has.
 const REGISTER_ARGUMENTS: usize = 4;
 
@@ -25,8 +28,17 @@ pub struct Stack {
 impl Stack {
     /// Maps a new stack.
     pub fn new() -> io::Result<Self> {
+        Self::seal(Staging::new(MAPPED_BYTES)?)
+    }
+
+    /// Maps a new stack, from `address` on where that is free.
+    pub fn preferably_at(address: usize) -> io::Result<Self> {
+        Self::seal(Staging::preferably_at(address, MAPPED_BYTES)?)
+    }
+
+    fn seal(staging: Staging) -> io::Result<Self> {
         let usable = PAGE_BYTES..PAGE_BYTES + STACK_BYTES;
-        let pages = Staging::new(usable.end + PAGE_BYTES)?.seal([(usable, Protection::READ_WRITE)])?;
+        let pages = staging.seal([(usable, Protection::READ_WRITE)])?;
         Ok(Self { pages })
     }
 

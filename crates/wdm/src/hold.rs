@@ -34,6 +34,9 @@ pub enum Next<D: Driver, C> {
     Gone,
     /// It is sent to the lower driver again, and comes back to this context.
     ///
+    /// It is sent at the IRQL at which it came back. At DISPATCH_LEVEL a driver below takes READ, WRITE and device
+    /// control requests, and nothing else.
+    ///
     /// Where the completion routine cannot be registered again, the IRP is completed with what the lower driver
     /// completed it with the last time.
     Resend(Held<D, Slot<D, C>>, C),

@@ -5,6 +5,7 @@
 
 use core::{
     cell::UnsafeCell,
+    marker::PhantomData,
     mem::ManuallyDrop,
     ops::Deref,
     ptr::{self, NonNull},
@@ -139,14 +140,22 @@ impl<D: Driver> Drop for Locked<D> {
 /// A device that is kept beyond the IRP that it was reached through, until the value is dropped.
 ///
 /// What it is for: putting an IRP that is held into a queue in its own device's state. As soon as it is there, another
-/// thread may complete it, and with it goes its remove lock; so the one who puts it there needs a lock of its own. One
-/// that is not dropped has the device's removal wait without end.
+/// thread may complete it, and with it goes its remove lock; so the one who puts it there needs a lock of its own.
+///
+/// The device's removal waits for it without end. It is not Send, so that it stays with the routine that made it and
+/// cannot be kept where it would be forgotten.
 #[must_use = "the device is kept until this is dropped"]
-pub struct KeptDevice<D: Driver>(Locked<D>);
+pub struct KeptDevice<D: Driver> {
+    locked: Locked<D>,
+    thread: PhantomData<*mut ()>,
+}
 
 impl<D: Driver> KeptDevice<D> {
     pub(crate) fn new(other: &Locked<D>) -> Result<Self, NtError> {
-        Ok(Self(other.again()?))
+        Ok(Self {
+            locked: other.again()?,
+            thread: PhantomData,
+        })
     }
 }
 
@@ -154,6 +163,6 @@ impl<D: Driver> Deref for KeptDevice<D> {
     type Target = Device<D>;
 
     fn deref(&self) -> &Device<D> {
-        self.0.device()
+        self.locked.device()
     }
 }

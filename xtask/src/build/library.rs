@@ -28,8 +28,6 @@ const GIVEN: [&str; 4] = ["alloc", "compiler_builtins", "core", "wdm"];
 pub struct Library {
     target: Target,
     rustc: PathBuf,
-    /// What the driver's toolchain needs in the environment.
-    bootstrap: bool,
     made: Made,
 }
 
@@ -56,14 +54,13 @@ impl Builder {
             made.given.contains_key("wdm"),
             "cargo checked the driver but left no metadata of wdm; run `cargo clean` and try again"
         );
-        let (rustc, bootstrap) = match &self.environment {
-            Environment::Wdk => (Path::new("rustc"), false),
-            Environment::Cross { toolchain, .. } => (toolchain.rustc(), toolchain.builds_core()),
+        let rustc = match &self.environment {
+            Environment::Wdk => Path::new("rustc"),
+            Environment::Cross { toolchain, .. } => toolchain.rustc(),
         };
         Ok(Library {
             target: self.target,
             rustc: rustc.to_owned(),
-            bootstrap,
             made,
         })
     }
@@ -74,10 +71,8 @@ impl Library {
     #[must_use]
     pub fn rustc(&self) -> Command {
         let mut rustc = Command::new(&self.rustc);
+        // A program may use no more than a driver may.
         rustc.env_remove("RUSTC_BOOTSTRAP");
-        if self.bootstrap {
-            rustc.env("RUSTC_BOOTSTRAP", "1");
-        }
         rustc.args(["--target", self.target.triple(), "-Cpanic=abort"]);
         for (name, file) in &self.made.given {
             rustc.arg("--extern").arg(joined(name, file));

@@ -164,8 +164,7 @@ impl Toolchain {
         }
     }
 
-    /// Whether `core` is built along with the driver, which takes what is not stable.
-    pub(super) fn builds_core(&self) -> bool {
+    fn builds_core(&self) -> bool {
         self.core != Core::Installed
     }
 }

@@ -25,14 +25,22 @@ pub(crate) enum Routine {
 }
 
 impl Routine {
-    /// What reports call it.
+    /// What a sentence calls it.
+    pub(crate) fn named(&self) -> String {
+        match self {
+            Self::DriverEntry | Self::AddDevice | Self::Unload => self.name(),
+            _ => format!("the {}", self.name()),
+        }
+    }
+
+    /// What a call stack calls it.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::DriverEntry => "DriverEntry".to_owned(),
             Self::AddDevice => "AddDevice".to_owned(),
             Self::Unload => "DriverUnload".to_owned(),
             Self::Dispatch { irp, visit } => {
-                format!("dispatch routine, {} (irp {})", irp.major_name(*visit), irp.serial)
+                format!("dispatch routine for {} (irp {})", irp.major_name(*visit), irp.serial)
             }
             Self::Completion { irp, .. } => format!("completion routine (irp {})", irp.serial),
             Self::Cancel { irp } => format!("cancel routine (irp {})", irp.serial),
@@ -126,7 +134,7 @@ impl Machine {
             self.violation_about(
                 routine.irp(),
                 &rules::SPIN_LOCK_HELD,
-                &format!("the {} returned with a spin lock held that it acquired", routine.name()),
+                &format!("{} returned with a spin lock held that it acquired", routine.named()),
             );
         }
         let irql = context.irql.get();
@@ -135,8 +143,8 @@ impl Machine {
                 routine.irp(),
                 routine.irql_rule(),
                 &format!(
-                    "the {} returned at IRQL {irql} and not at {}",
-                    routine.name(),
+                    "{} returned at IRQL {irql} and not at {}",
+                    routine.named(),
                     activation.irql
                 ),
             );

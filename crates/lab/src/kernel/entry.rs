@@ -222,6 +222,9 @@ extern "win64" fn arrived(function: u32, frame: usize) -> usize {
     crate::kernel::serve(function, Frame(frame))
 }
 
+/// Where the code is, so that addresses in reports are the same in each run.
+const GATE_ADDRESS: usize = 0x7_3000_0000;
+
 /// The size of the code that stands for one kernel function.
 const THUNK_BYTES: usize = 32;
 
@@ -234,7 +237,7 @@ pub(crate) struct Gate {
 impl Gate {
     /// Makes the code for `functions` functions.
     pub(crate) fn new(functions: usize) -> io::Result<Self> {
-        let mut staging = Staging::new(functions * THUNK_BYTES)?;
+        let mut staging = Staging::preferably_at(GATE_ADDRESS, functions * THUNK_BYTES)?;
         let entry: unsafe extern "win64" fn() = kernel_entry;
         let entry = (entry as *const c_void).expose_provenance();
         for (number, code) in staging.bytes_mut().chunks_exact_mut(THUNK_BYTES).enumerate() {

@@ -220,19 +220,34 @@ impl Machine {
                 .rev()
                 .find_map(|activation| activation.routine.irp().cloned())
         });
+        if fault.address == usize::MAX && fault.signal == libc::SIGSEGV && is_privileged(&self.code_at(fault.rip)) {
+            self.cannot_at(
+                &format!(
+                    "the driver executed a privileged instruction that the lab does not simulate: {}",
+                    hexadecimal(&self.code_at(fault.rip))
+                ),
+                point,
+            );
+        }
         if fault.signal == libc::SIGILL || fault.address == usize::MAX && fault.signal == libc::SIGSEGV {
-            let bytes: Vec<String> = (0..8)
-                .filter(|&offset| crate::guest::contains(fault.rip + offset, 1))
-                .map(|offset| format!("{:02x}", crate::guest::read::<u8>(fault.rip + offset)))
-                .collect();
+            let code = hexadecimal(&self.code_at(fault.rip));
             self.violation_at(
                 irp.as_ref(),
                 rule.id,
-                &format!("{message}; the code there: {}", bytes.join(" ")),
+                &format!("{message}; the code there: {code}"),
                 Some(point),
             );
         }
         self.violation_at(irp.as_ref(), rule.id, &message, Some(point))
+    }
+
+    /// What is to be executed at `address`, as far as it can be read.
+    fn code_at(&self, address: usize) -> Vec<u8> {
+        (0..8)
+            .map(|offset| address.wrapping_add(offset))
+            .take_while(|&at| crate::guest::contains(at, 1) && self.in_image(at))
+            .map(crate::guest::read::<u8>)
+            .collect()
     }
 
     /// Which rule a fault breaks, and how to say it.
@@ -255,9 +270,7 @@ impl Machine {
             _ if fault.address == usize::MAX => {
                 return (
                     &rules::DRIVER_FAULT,
-                    "the driver executed a privileged instruction that the lab does not simulate, or used an \
-                     address that no x86-64 processor has"
-                        .to_owned(),
+                    "the driver used an address that no x86-64 processor has".to_owned(),
                 );
             }
             _ => {}
@@ -318,6 +331,29 @@ impl Machine {
             &rules::DRIVER_FAULT
         };
         (rule, format!("the driver {how} {address:#x}{what}"))
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.join(" ")
+}
+
+/// Whether the code begins with an instruction that only the kernel may execute.
+fn is_privileged(code: &[u8]) -> bool {
+    // Operand size, repeat and REX prefixes come first, and change nothing about that.
+    let is_prefix = |byte: &u8| matches!(byte, 0x66 | 0xF2 | 0xF3 | 0x40..=0x4F);
+    let start = code.iter().position(|byte| !is_prefix(byte)).unwrap_or(code.len());
+    match code[start..] {
+        // IN, OUT, INS, OUTS, HLT, CLI, STI.
+        [0x6C..=0x6F | 0xE4..=0xE7 | 0xEC..=0xEF | 0xF4 | 0xFA | 0xFB, ..] => true,
+        // LGDT and its like, CLTS, INVD, WBINVD, MOV to and from control and debug registers, WRMSR, RDMSR, RDPMC.
+        [
+            0x0F,
+            0x00 | 0x01 | 0x06 | 0x08 | 0x09 | 0x20..=0x23 | 0x30 | 0x32 | 0x33,
+            ..,
+        ] => true,
+        _ => false,
     }
 }
 

@@ -67,11 +67,8 @@ impl Machine {
 
     /// Memory of the kernel's, zeroed, that stays.
     pub(crate) fn kernel_block(&self, bytes: usize) -> usize {
-        let block = self
-            .pool
-            .borrow_mut()
-            .allocate(bytes, TAG, Owner::Kernel, 0, Contents::Zeroed);
-        block.unwrap_or_else(|error| self.cannot(&error.to_string()))
+        self.allocate(bytes, TAG, Owner::Kernel, 0, Contents::Zeroed)
+            .unwrap_or_else(|| self.cannot("the pool has no room left"))
     }
 
     /// Gives memory of the kernel's back.

@@ -189,9 +189,9 @@ impl Machine {
             .activations
             .try_borrow()
             .ok()
-            .and_then(|activations| activations.last().map(|activation| activation.routine.name()));
+            .and_then(|activations| activations.last().map(|activation| activation.routine.named()));
         let routine = routine.unwrap_or_else(|| "no routine of the driver".to_owned());
-        format!("in the {routine}, IRQL {}, {phase}", context.irql.get())
+        format!("in {routine}, IRQL {}, {phase}", context.irql.get())
     }
 
     /// The driver's call stack, through all of its routines that have not returned.

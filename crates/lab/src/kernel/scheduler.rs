@@ -34,6 +34,10 @@ pub(crate) const HIGH_LEVEL: u8 = 15;
 /// The lab's side of a context: room for as many nested calls as fit on a kernel stack.
 const LAB_STACK_BYTES: usize = 2 * 1024 * 1024;
 
+/// Where kernel stacks are, so that addresses in reports are the same in each run.
+const STACKS_ADDRESS: usize = 0x7_4000_0000;
+const STACK_DISTANCE: usize = 64 * 1024;
+
 /// In how many of 1000 calls into the kernel another context may run.
 const SWITCH_PER_MILLE: u32 = 200;
 
@@ -109,6 +113,8 @@ pub(crate) struct Scheduler {
     /// Those that go on when nobody else can, the last one first: a script, and what it does in the middle of a call.
     wait_for_quiet: RefCell<Vec<&'static Context>>,
     switches: Cell<u64>,
+    /// Who is to run once more where nothing can run.
+    last_resort: Cell<Option<&'static Context>>,
 }
 
 impl Scheduler {
@@ -130,6 +136,7 @@ impl Scheduler {
             scripted,
             wait_for_quiet: RefCell::default(),
             switches: Cell::new(0),
+            last_resort: Cell::new(None),
         }
     }
 
@@ -207,12 +214,13 @@ impl Machine {
         is_dpc: bool,
         work: impl FnOnce(&'static Self) + 'static,
     ) -> &'static Context {
-        let stack = Stack::new().unwrap_or_else(|error| self.cannot(&format!("cannot map a kernel stack: {error}")));
+        let mut contexts = self.scheduler.contexts.borrow_mut();
+        let stack = Stack::preferably_at(STACKS_ADDRESS + contexts.len() * STACK_DISTANCE)
+            .unwrap_or_else(|error| self.cannot(&format!("cannot map a kernel stack: {error}")));
         let lab_stack = DefaultStack::new(LAB_STACK_BYTES)
             .unwrap_or_else(|error| self.cannot(&format!("cannot map a stack for the lab: {error}")));
         // SAFETY: the stack belongs to the context, which is never dropped, and only the driver uses it.
         unsafe { crate::guest::register(stack.range()) };
-        let mut contexts = self.scheduler.contexts.borrow_mut();
         let id = u16::try_from(contexts.len()).unwrap_or(u16::MAX);
         let top = stack.range().end;
         let coroutine = Coroutine::with_stack(lab_stack, move |yielder: &Yielder<(), ()>, ()| {
@@ -258,7 +266,7 @@ impl Machine {
             match self.choose() {
                 Some(context) => self.resume(context),
                 None if self.wake_last() => {}
-                None if self.clock.skip_to_next() => {}
+                None if self.clock.skip_to_next() || self.last_resort() => {}
                 None => self.nothing_can_run(),
             }
         }
@@ -441,7 +449,18 @@ impl Machine {
 
     /// A processor for an interrupt to arrive at.
     pub(crate) fn some_processor(&self) -> usize {
-        self.scheduler.index(self.scheduler.processors())
+        let count = self.scheduler.processors();
+        if self.scheduler.scripted {
+            return (0..count).find(|&number| self.is_interruptible(number)).unwrap_or(0);
+        }
+        self.scheduler.index(count)
+    }
+
+    /// Whether a DPC could run there at once.
+    fn is_interruptible(&self, number: usize) -> bool {
+        let processor = &self.scheduler.processors[number];
+        let thread = processor.thread.get();
+        !processor.dpc_active.get() && thread.is_none_or(|thread| thread.irql.get() < DISPATCH_LEVEL)
     }
 
     /// The body of the context that runs the DPCs of a processor.
@@ -457,6 +476,44 @@ impl Machine {
                     self.suspend();
                 }
             }
+        }
+    }
+
+    /// Nothing can run: has `context` run once more, which may do something about it. Without one, nothing is done.
+    pub(crate) fn set_last_resort(&self, context: Option<&'static Context>) {
+        self.scheduler.last_resort.set(context);
+    }
+
+    /// Whether the context that was set has been woken as the last resort.
+    pub(crate) fn is_last_resort_taken(&self) -> bool {
+        self.scheduler.last_resort.get().is_none()
+    }
+
+    fn last_resort(&self) -> bool {
+        let context = self.scheduler.last_resort.take();
+        if let Some(context) = context {
+            self.wake(context);
+        }
+        context.is_some()
+    }
+
+    /// Waits until no routine of the driver runs any more but those that wait for something.
+    pub(crate) fn settle(&'static self) {
+        const ROUNDS_MAX: u32 = 10_000;
+        let busy = || {
+            let running = self.current();
+            self.dpcs_outstanding()
+                || self.scheduler.contexts.borrow().iter().any(|context| {
+                    context.id != running.id
+                        && context.state.get() != State::Blocked
+                        && !context.activations.borrow().is_empty()
+                })
+        };
+        for _ in 0..ROUNDS_MAX {
+            if !busy() {
+                return;
+            }
+            self.sleep_until(self.clock.now_ns() + 1000);
         }
     }
 

@@ -144,11 +144,11 @@ rules! {
     FREED_NO_BLOCK: "0xC4/0x13" "free of what is no pool block", DV, Fatal, "free-inside-block";
     "What is freed is a pool block, by its first byte.";
 
-    DRIVER_FAULT: "0x1E" "KMODE_EXCEPTION_NOT_HANDLED", DV, Fatal, "null-read";
+    DRIVER_FAULT: "0x1E" "KMODE_EXCEPTION_NOT_HANDLED", DV, Fatal, "null-entry";
     "A driver accesses memory and executes code only where there is any.";
     DRIVER_FAULT_AT_DISPATCH: "0xD1" "DRIVER_IRQL_NOT_LESS_OR_EQUAL", DV, Fatal, "null-at-dispatch";
     "A driver that touches memory which is not there at DISPATCH_LEVEL or above.";
-    KERNEL_STACK_OVERRUN: "0x7F/0x08" "UNEXPECTED_KERNEL_MODE_TRAP: double fault", DV, Fatal, "overrun-stack-read";
+    KERNEL_STACK_OVERRUN: "0x7F/0x08" "UNEXPECTED_KERNEL_MODE_TRAP: double fault", DV, Fatal, "overrun-stack-entry";
     "A driver stays within the kernel stack, which it shares with every other driver of the request.";
     STUCK: "LAB/Stuck" "nothing goes on", Lab, Fatal, "loop-read";
     "A driver's routine returns, and what it waits for comes. Windows would hang, or stop with 0x133 DPC_WATCHDOG_VIOLATION or 0x9F.";
@@ -158,6 +158,6 @@ rules! {
     "Every IRP is completed. Windows would show a process that cannot end, or a machine that does not shut down.";
     DATA_CHANGED: "LAB/DataChanged" "a transfer that arrives changed", Lab, Fatal, "change-data";
     "What is read is what was written.";
-    LAB_OVERWRITTEN: "LAB/Overwritten" "the lab's own memory was written over", Lab, Fatal, "write-lab-entry";
+    LAB_OVERWRITTEN: "LAB/Overwritten" "the lab's own memory was written over", Lab, Fatal, "overwrite-lab-entry";
     "A driver writes to memory that is its own or that it was given. Windows would stop at some later time, with whatever bug check the damage leads to.";
 }

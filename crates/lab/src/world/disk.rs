@@ -165,6 +165,7 @@ impl Disk {
         } else {
             guest::read_bytes(buffer, part);
         }
+        record.transferred.set(true);
         (STATUS_SUCCESS, bytes)
     }
 }

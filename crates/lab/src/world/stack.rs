@@ -168,7 +168,7 @@ impl Machine {
         self.send_and_wait(stack.top, IRP_MJ_POWER, minor)
     }
 
-    fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
+    pub(crate) fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
         let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
         let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
         irp::STATUS.set(irp.address, INITIAL_STATUS);
@@ -246,8 +246,10 @@ impl Machine {
     }
 
     /// No request is under way: nothing may be held for one.
-    pub(crate) fn check_quiet(&self) {
-        self.check_locks_quiet();
+    pub(crate) fn check_quiet(&'static self) {
+        // A driver may still be on its way out of the routine that completed the last request.
+        self.settle();
+        // First, because a completion routine that does not run cannot release a lock either.
         if let Some(irp) = self.lost_wrapper() {
             self.violation_about(
                 Some(&irp),
@@ -255,6 +257,7 @@ impl Machine {
                 "what IoSetCompletionRoutineEx allocated for an IRP was not freed by the time that it was completed",
             );
         }
+        self.check_locks_quiet();
     }
 
     /// Unloads the driver, if it can be, and checks that nothing of it is left.

@@ -11,7 +11,10 @@ use std::{
     thread,
 };
 
-use lab::supervise::{Ended, Outlet, run};
+use lab::{
+    pool::{Mode, Pool},
+    supervise::{Ended, Outlet, run},
+};
 
 use crate::{impatient, patient};
 
@@ -47,9 +50,9 @@ fn the_child_leaves_no_core_and_keeps_to_its_address_space() {
         };
         // SAFETY: the pointer is to a live variable.
         unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut core) };
-        let mut bytes = Vec::<u8>::new();
-        let fits = bytes.try_reserve_exact(1 << 20).is_ok();
-        let exceeds = bytes.try_reserve_exact(65 << 30).is_ok();
+        // Inaccessible reservations, of which the system refuses none for want of memory.
+        let fits = Pool::with_arena(Mode::Special, 1 << 30).is_ok();
+        let exceeds = Pool::with_arena(Mode::Special, 65 << 30).is_ok();
         (core.rlim_max, fits, exceeds)
     }));
     assert!(core <= 1);

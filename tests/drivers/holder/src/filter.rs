@@ -95,6 +95,7 @@ fn write<'irp>(irp: Irp<'irp, Holder>, length: u32) -> Outcome<'irp, Holder> {
     };
     let (dispatched, held, mut irql) = irp.park();
     if length == 0 {
+        // What a driver does that forgets one.
         drop(held);
         return Ok(dispatched);
     }

@@ -3,8 +3,7 @@
 //! * READ is held. Where it comes back with STATUS_DEVICE_BUSY it is sent again, up to [`filter::RESENDS_MAX`] times,
 //!   then completed with what the lower driver said last.
 //! * WRITE is parked: not sent down at all, but completed as if every byte had been written, by the request that comes
-//!   next, whatever that is.
-//! * A WRITE of no bytes is dropped, as by a driver that forgets one: `wdm` fails it then.
+//!   next, whatever that is. One of no bytes is forgotten, which completes it with STATUS_INTERNAL_ERROR.
 //! * Everything else passes.
 //!
 //! It is no filter for a disk with anything on it.

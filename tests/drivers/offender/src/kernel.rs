@@ -91,9 +91,9 @@ pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void)
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
 pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
 
-// The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break are the
-// kernel's rules, which is what this driver is for, and because the pointers are ones that the kernel has handed out: the
-// few that are not are made where an offence says so.
+// The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break
+// are the kernel's rules, which is what this driver is for, and because the pointers are ones that the kernel has
+// handed out: the few that are not are made where an offence says so.
 #[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
     pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;

@@ -1,4 +1,5 @@
-//! offender: a filter driver that breaks one rule of WDM when told to, as the specification of what the lab must catch.
+//! offender: a filter driver that breaks one rule of WDM when told to, as the specification of what the lab must
+//! catch.
 //!
 //! What it is told is the last component of its registry path, the name of its service:
 //!

@@ -1,8 +1,8 @@
 //! Who comes last, the dispatch routine or the completion routine.
 //!
-//! An offence against an IRP that a lower driver has queued must find it still there. STATUS_PENDING does not say so: the
-//! IRP may have been completed before the call returned, and be gone. So both routines meet here, and the last of the two
-//! lets the request go: until then it is neither completed nor freed.
+//! An offence against an IRP that a lower driver has queued must find it still there. STATUS_PENDING does not say so:
+//! the IRP may have been completed before the call returned, and be gone. So both routines meet here, and the last of
+//! the two lets the request go: until then it is neither completed nor freed.
 
 use core::{
     ffi::c_void,

@@ -29,6 +29,7 @@ misbehaviours! {
     "jump-wild-entry" Entry(jump_wild);
     "overrun-stack-entry" Entry(overrun_stack);
     "write-lab-entry" Entry(write_over_the_lab);
+    "overwrite-lab-entry" Entry(overwrite_the_lab);
     "null-entry" Entry(read_null);
     "fail-add-device" AddDevice(fail_add_device);
     "loop-read" Read(loop_read);
@@ -78,8 +79,8 @@ fn deeper(depth: u64) -> u64 {
     )
 }
 
-/// Writes over what is not the driver's: the code behind an import, then whatever lies above its own frame, its return
-/// address included.
+/// Writes over what is not the driver's: the code behind an import, then whatever lies above its own frame, its
+/// return address included.
 fn write_over_the_lab() -> NtStatus {
     // SAFETY: the linker's name for the import table entry of IofCompleteRequest, which holds a function's address.
     unsafe extern "C" {
@@ -92,6 +93,16 @@ fn write_over_the_lab() -> NtStatus {
     let mut frame = 0_u8;
     // Hidden from the compiler, which may drop what it sees going past the end of a variable.
     fill(hint::black_box(&raw mut frame), 256);
+    STATUS_SUCCESS
+}
+
+/// Writes over memory of the process that it runs in, where there is one: on Linux, FS has the address of what the C
+/// library keeps for the thread. On Windows this would be a kernel's FS, and as bad.
+fn overwrite_the_lab() -> NtStatus {
+    let thread: *mut u8;
+    // SAFETY: reads a word.
+    unsafe { asm!("mov {}, fs:[0]", out(reg) thread, options(readonly, nostack)) };
+    fill(thread.wrapping_sub(2048), 4096);
     STATUS_SUCCESS
 }
 

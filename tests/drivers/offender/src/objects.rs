@@ -1,5 +1,5 @@
-//! The kernel's objects as this driver sees them: each a pointer, with the fields that are touched at their x64 offsets,
-//! and what WDM's headers do to an IRP in macros.
+//! The kernel's objects as this driver sees them: each a pointer, with the fields that are touched at their x64
+//! offsets, and what WDM's headers do to an IRP in macros.
 
 use core::{
     ffi::c_void,
@@ -39,8 +39,8 @@ macro_rules! objects {
 
             $(
                 pub(crate) fn $read(self) -> $type {
-                    // SAFETY: the kernel handed out the pointer, its object is alive unless an offence says otherwise,
-                    // and Windows has a field of this type at this offset.
+                    // SAFETY: the kernel handed out the pointer, its object is alive unless an offence says
+                    // otherwise, and Windows has a field of this type at this offset.
                     unsafe { self.0.wrapping_byte_add($offset).cast::<$type>().read() }
                 }
 

@@ -7,6 +7,7 @@ use crate::switch::{
 
 mod cancelling;
 mod completing;
+mod data;
 mod device_objects;
 mod forwarding;
 mod irql;
@@ -59,6 +60,11 @@ offences! {
     "0xC9/0x23D" "pending-not-marked" Read(pending::not_marked);
     "0xC9/0x23E" "marked-not-pending" Read(pending::marked_only);
 
+    "LAB/IrpLost" "park-for-ever" Read(pending::parked);
+
+    // The data of a request.
+    "LAB/DataChanged" "change-data" Read(data::change);
+
     // Cancel routines.
     "0xC9/0x07" "complete-with-cancel-routine" Read(cancelling::complete);
     "0xC9/0x203" "forward-with-cancel-routine" Read(cancelling::forward);
@@ -70,6 +76,7 @@ offences! {
     "0xC4/0x30" "raise-irql-downwards" Read(irql::raise_downwards);
     "0xC4/0x31" "lower-irql-upwards" Read(irql::lower_upwards);
     "0xC4/0x3B" "wait-at-dispatch" Read(irql::wait_at_dispatch);
+    "0xD1" "null-at-dispatch" Read(irql::read_null);
 
     // Spin locks.
     "0xC4/0x32" "release-spin-lock-at-passive" Read(spin_locks::release_at_passive);
@@ -78,6 +85,7 @@ offences! {
 
     // Pool.
     "0xC4/0x62" "leak-pool" Read(pool_blocks::leak);
+    "0xC4/0x13" "free-inside-block" Read(pool_blocks::free_inside);
     "0xC2/0x07" "free-twice" Read(pool_blocks::free_twice);
     "0xC1" "overwrite-slack" Read(pool_blocks::overwrite_slack);
     "0xD5" "use-after-free" Read(pool_blocks::use_after_free);

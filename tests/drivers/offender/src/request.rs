@@ -1,7 +1,7 @@
 //! A request at this driver, and the right ways to deal with it.
 //!
-//! Offences are put together from these and from raw calls. A request comes with the remove lock of its device held, under
-//! the IRP's address as the tag, and each way that ends a request in this driver releases it.
+//! Offences are put together from these and from raw calls. A request comes with the remove lock of its device held,
+//! under the IRP's address as the tag, and each way that ends a request in this driver releases it.
 
 use core::{ffi::c_void, ptr};
 
@@ -61,7 +61,8 @@ impl Request {
         status
     }
 
-    /// Completes the IRP with an error that nobody takes for data: what an offence does that has to complete something.
+    /// Completes the IRP with an error that nobody takes for data: what an offence does that has to complete
+    /// something.
     pub(crate) fn refuse(self) -> NtStatus {
         self.complete(STATUS_DEVICE_NOT_READY)
     }

@@ -4,7 +4,7 @@ use super::{Call, Export, export};
 use crate::{
     guest,
     kernel::{Machine, layout::mdl, scheduler::DISPATCH_LEVEL},
-    pool::{Contents, Owner},
+    pool::{Contents, NoBlock, Owner},
     rules,
 };
 
@@ -120,11 +120,9 @@ fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: C
     if machine.fails(name) {
         return 0;
     }
-    let block = machine
-        .pool
-        .borrow_mut()
-        .allocate(bytes, tag, Owner::Driver, call.site(), contents);
-    block.unwrap_or_default()
+    machine
+        .allocate(bytes, tag, Owner::Driver, call.site(), contents)
+        .unwrap_or_default()
 }
 
 fn free(call: &Call) -> usize {
@@ -143,6 +141,27 @@ fn write_mdl(address: usize, start: usize, bytes: u32) {
 }
 
 impl Machine {
+    /// Allocates from the pool. `None` where it has no room left; whatever else goes wrong ends the run.
+    pub(crate) fn allocate(
+        &self,
+        bytes: usize,
+        tag: u32,
+        owner: Owner,
+        site: u32,
+        contents: Contents,
+    ) -> Option<usize> {
+        let allocated = self.pool.borrow_mut().allocate(bytes, tag, owner, site, contents);
+        match allocated {
+            Ok(address) => Some(address),
+            Err(NoBlock::Exhausted { .. }) => None,
+            Err(error @ NoBlock::WrittenAfterFree { .. }) => self.violation(
+                &rules::FREED_POOL_ACCESSED,
+                &format!("freed pool was written to: {error}"),
+            ),
+            Err(error) => self.cannot(&error.to_string()),
+        }
+    }
+
     /// ExFreePool and its like.
     fn free_pool(&self, address: usize, site: u32) {
         let freed = self.pool.borrow_mut().free(address, site);
@@ -155,11 +174,7 @@ impl Machine {
     pub(crate) fn allocate_mdl(&self, start: usize, bytes: u32) -> Option<usize> {
         let pages = ((start & 4095) + bytes as usize).div_ceil(4096);
         let size = mdl::BYTES + 8 * pages;
-        let block = self
-            .pool
-            .borrow_mut()
-            .allocate(size, MDL_TAG, Owner::Kernel, 0, Contents::Zeroed)
-            .ok()?;
+        let block = self.allocate(size, MDL_TAG, Owner::Kernel, 0, Contents::Zeroed)?;
         mdl::SIZE.set(block, u16::try_from(size).unwrap_or(u16::MAX));
         write_mdl(block, start, bytes);
         Some(block)

@@ -13,17 +13,13 @@ const TAG: u32 = u32::from_le_bytes(*b"Irp ");
 impl Machine {
     /// IoAllocateIrp, for the driver or an initiator. `None` where there is no memory.
     pub(crate) fn allocate_irp(&self, stack_count: u8, origin: Origin) -> Option<Rc<IrpRecord>> {
-        let address = self
-            .pool
-            .borrow_mut()
-            .allocate(
-                Self::irp_bytes(stack_count),
-                TAG,
-                pool::Owner::Kernel,
-                0,
-                pool::Contents::Uninitialized,
-            )
-            .ok()?;
+        let address = self.allocate(
+            Self::irp_bytes(stack_count),
+            TAG,
+            pool::Owner::Kernel,
+            0,
+            pool::Contents::Uninitialized,
+        )?;
         Some(self.register_irp(address, stack_count, origin))
     }
 

@@ -96,10 +96,7 @@ impl Machine {
         let wrapper = if self.fails("IoSetCompletionRoutineEx") {
             None
         } else {
-            self.pool
-                .borrow_mut()
-                .allocate(WRAPPER_BYTES, TAG, Owner::Kernel, 0, Contents::Zeroed)
-                .ok()
+            self.allocate(WRAPPER_BYTES, TAG, Owner::Kernel, 0, Contents::Zeroed)
         };
         let Some(wrapper) = wrapper else {
             if let Some(caller) = caller {

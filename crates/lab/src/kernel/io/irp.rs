@@ -113,6 +113,8 @@ pub(crate) struct IrpRecord {
     pub(crate) final_information: Cell<usize>,
     /// PendingReturned, when it was completed for good.
     pub(crate) final_pending: Cell<bool>,
+    /// Whether the disk has transferred its data.
+    pub(crate) transferred: Cell<bool>,
     /// What its sender's IoCallDriver returned, once it has.
     pub(crate) sent_returned: Cell<Option<NtStatus>>,
     pub(crate) done: RefCell<Option<Done>>,
@@ -283,6 +285,7 @@ impl Machine {
             final_status: Cell::new(0),
             final_information: Cell::new(0),
             final_pending: Cell::new(false),
+            transferred: Cell::new(false),
             sent_returned: Cell::new(None),
             done: RefCell::default(),
             history: RefCell::default(),

@@ -34,7 +34,8 @@ fn pass_to(request: Request, target: Device) -> NtStatus {
     status
 }
 
-/// Passes the IRP on at an IRQL at which no driver may be called; the twin raises to one at which READ may be passed on.
+/// Passes the IRP on at an IRQL at which no driver may be called; the twin raises to one at which READ may be passed
+/// on.
 pub(super) fn above_dispatch(request: Request, conduct: Conduct) -> NtStatus {
     let irql = conduct.choose(ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL);
     pass_on_at(request, irql)
@@ -71,8 +72,8 @@ pub(super) fn twice(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Passes the IRP on and, where the lower driver has queued it, does something `while_queued`.
 ///
-/// The IRP is there for it, whatever the lower driver does meanwhile. It is returned as pending in every case, since it
-/// may be completed here.
+/// The IRP is there for it, whatever the lower driver does meanwhile. It is returned as pending in every case, since
+/// it may be completed here.
 pub(super) fn pass_on_and(request: Request, while_queued: impl FnOnce(Request)) -> NtStatus {
     let Some(meeting) = Meeting::of(request) else {
         return request.complete(STATUS_INSUFFICIENT_RESOURCES);

@@ -61,6 +61,17 @@ pub(super) fn lower_upwards(request: Request, conduct: Conduct) -> NtStatus {
     request.skip_and_call()
 }
 
+/// Reads at DISPATCH_LEVEL where there is nothing; the twin reads what is on its stack.
+pub(super) fn read_null(request: Request, conduct: Conduct) -> NtStatus {
+    const FIELD: *const u64 = ptr::without_provenance(8);
+    let local = 0;
+    let old = KeRaiseIrqlToDpcLevel();
+    // SAFETY: a local variable; or nothing, which is the offence.
+    unsafe { conduct.choose(FIELD, &raw const local).read_volatile() };
+    KeLowerIrql(old);
+    request.skip_and_call()
+}
+
 /// Waits at DISPATCH_LEVEL, without a time limit; the twin has one of zero, with which that is allowed.
 pub(super) fn wait_at_dispatch(request: Request, conduct: Conduct) -> NtStatus {
     // Signalled, so that nobody waits for long.

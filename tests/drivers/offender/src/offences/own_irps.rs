@@ -1,7 +1,7 @@
 //! Offences with IRPs that the driver allocates.
 //!
-//! Each READ goes down in an IRP of the driver's own, with the buffers of the one that arrived. That one is returned as
-//! pending and is completed, with the result, once the driver's own is back.
+//! Each READ goes down in an IRP of the driver's own, with the buffers of the one that arrived. That one is returned
+//! as pending and is completed, with the result, once the driver's own is back.
 
 use core::{ffi::c_void, ptr};
 
@@ -38,7 +38,8 @@ pub(super) fn free_in_flight(request: Request, conduct: Conduct) -> NtStatus {
     send(request, lower, lower.stack_size(), |_| (), free)
 }
 
-/// Sends an IRP to the driver's own device, which passes it on like any READ, though it may have one stack location only.
+/// Sends an IRP to the driver's own device, which passes it on like any READ, though it may have one stack location
+/// only.
 pub(super) fn out_of_stack_locations(request: Request, conduct: Conduct) -> NtStatus {
     let mark = request.device.as_ptr();
     if request.irp.driver_context() == mark {
@@ -58,8 +59,8 @@ pub(super) fn out_of_stack_locations(request: Request, conduct: Conduct) -> NtSt
     )
 }
 
-/// Sends a READ like `request` to `target`. Its IRP is handed to `prepare` before, and to `while_queued` where the driver
-/// below has queued it: it is there for that, whatever that driver does meanwhile.
+/// Sends a READ like `request` to `target`. Its IRP is handed to `prepare` before, and to `while_queued` where the
+/// driver below has queued it: it is there for that, whatever that driver does meanwhile.
 fn send(
     request: Request,
     target: Device,

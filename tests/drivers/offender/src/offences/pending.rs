@@ -65,3 +65,13 @@ pub(super) fn marked_only(request: Request, conduct: Conduct) -> NtStatus {
     }
     request.complete(STATUS_SUCCESS)
 }
+
+/// Keeps the IRP, in the right way, and forgets it.
+pub(super) fn parked(request: Request, conduct: Conduct) -> NtStatus {
+    if !conduct.offends() {
+        return request.skip_and_call();
+    }
+    request.irp.mark_pending();
+    request.release_lock();
+    STATUS_PENDING
+}

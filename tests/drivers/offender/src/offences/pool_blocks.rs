@@ -20,6 +20,15 @@ pub(super) fn leak(request: Request, conduct: Conduct) -> NtStatus {
     request.skip_and_call()
 }
 
+/// Frees an address within a block; the twin the block.
+pub(super) fn free_inside(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(WHOLE_BYTES, |block| {
+        let offset = conduct.choose(16, 0);
+        pool::free(block.wrapping_byte_add(offset));
+    });
+    request.skip_and_call()
+}
+
 /// Frees a block twice.
 pub(super) fn free_twice(request: Request, conduct: Conduct) -> NtStatus {
     with_block(WHOLE_BYTES, |block| {
