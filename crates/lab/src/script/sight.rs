@@ -27,6 +27,9 @@ pub(super) struct Calls {
     recorded: RefCell<Vec<Call>>,
     recording: Cell<bool>,
     hook: RefCell<Option<Hook>>,
+    /// The calls that the hook was told of and that have not returned, each with the address of its frame. What they were
+    /// called with is kept, since what that points to may be gone when they return.
+    hooked: RefCell<Vec<(usize, Call)>>,
 }
 
 impl Default for Calls {
@@ -35,6 +38,7 @@ impl Default for Calls {
             recorded: RefCell::default(),
             recording: Cell::new(true),
             hook: RefCell::default(),
+            hooked: RefCell::default(),
         }
     }
 }
@@ -157,28 +161,54 @@ impl World {
     }
 
     fn observe(&self, machine: &'static Machine, moment: Moment, function: &'static str, frame: Frame) {
-        let has_hook = self.calls.hook.borrow().is_some();
-        let recorded = self.calls.recording.get() && moment == Moment::Called;
-        if !has_hook && !recorded {
+        let calls = &self.calls;
+        match moment {
+            Moment::Called => {
+                let is_hooked = calls.hook.borrow().is_some();
+                if !is_hooked && !calls.recording.get() {
+                    return;
+                }
+                let call = Call::read(function, frame);
+                if calls.recording.get() {
+                    calls.record(machine, call.clone());
+                }
+                if is_hooked {
+                    calls.hooked.borrow_mut().push((frame.address(), call.clone()));
+                    self.call_hook(moment, &call);
+                }
+            }
+            Moment::Returned => {
+                if let Some(call) = calls.take_hooked(frame) {
+                    self.call_hook(moment, &call);
+                }
+            }
+        }
+    }
+
+    fn call_hook(&self, moment: Moment, call: &Call) {
+        // Not borrowed while it is called, and not to be found by what it causes.
+        let Some(mut hook) = self.calls.hook.take() else {
             return;
+        };
+        hook(self, moment, call);
+        self.calls.hook.borrow_mut().get_or_insert(hook);
+    }
+}
+
+impl Calls {
+    fn record(&self, machine: &'static Machine, call: Call) {
+        let mut recorded = self.recorded.borrow_mut();
+        if recorded.len() == CALLS_MAX {
+            machine.cannot(&format!(
+                "the driver made {CALLS_MAX} calls and the script takes none: World::set_recording turns that off"
+            ));
         }
-        let call = Call::read(function, frame);
-        let hook = self.calls.hook.take();
-        if let Some(mut hook) = hook {
-            hook(self, moment, &call);
-            let mut now = self.calls.hook.borrow_mut();
-            if now.is_none() {
-                *now = Some(hook);
-            }
-        }
-        if recorded {
-            let mut calls = self.calls.recorded.borrow_mut();
-            if calls.len() == CALLS_MAX {
-                machine.cannot(&format!(
-                    "the driver made {CALLS_MAX} calls and the script takes none: World::set_recording turns that off"
-                ));
-            }
-            calls.push(call);
-        }
+        recorded.push(call);
+    }
+
+    fn take_hooked(&self, frame: Frame) -> Option<Call> {
+        let mut hooked = self.hooked.borrow_mut();
+        let index = hooked.iter().rposition(|(address, _)| *address == frame.address())?;
+        Some(hooked.remove(index).1)
     }
 }
