@@ -10,7 +10,7 @@ use lab::{
 
 use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object, irp},
-    support::{arrival, every_major, play, pointer, put, status_at, with_information},
+    support::{arrival, every_major, passing, play, pointer, put, status_at, with_information},
 };
 
 /// `IoStatus.Status` of the one IRP that arrived below since this was last asked.
@@ -129,18 +129,7 @@ fn surprise_removal_neither_detaches_nor_deletes() {
 
         let sent = world.send(filter, Request::surprise_removal());
 
-        let (irp, size) = (sent.irp(), REMOVE_LOCK_BYTES);
-        assert_eq!(
-            world.take_calls(),
-            [
-                Call::IoAcquireRemoveLockEx { lock, tag: irp, size },
-                Call::IofCallDriver {
-                    device: lower.address(),
-                    irp
-                },
-                Call::IoReleaseRemoveLockEx { lock, tag: irp, size },
-            ]
-        );
+        assert_eq!(world.take_calls(), passing(&sent, lock, lower));
         assert_eq!(lower.top_of_stack(), filter);
         assert_eq!(before, (lower.bytes(), world.driver_bytes()));
     });

@@ -11,15 +11,13 @@ use super::{
 use crate::{
     kernel::{
         Machine,
-        activation::Routine,
         io::{
             call::IRP_MJ_PNP,
             device::{Native, NewDevice},
         },
-        layout::{device_object, driver_object},
+        layout::device_object,
         status::{self, NtStatus, nt_success},
     },
-    rules,
     supervise::Watchdog,
     world::stack::pnp,
 };
@@ -94,43 +92,7 @@ impl World {
         let Some(routine) = machine.add_device_routine() else {
             machine.cannot("the driver has no AddDevice routine");
         };
-        let driver = machine.loaded().object;
-        let below = bottom.top_of_stack();
-        let before = (
-            driver_object::DEVICE_OBJECT.get(driver),
-            self.driver_pool().live_blocks(),
-        );
-        let result = machine.call_routine(Routine::AddDevice, routine, [driver, bottom.address().0, 0, 0]);
-        let status = result as u32 as NtStatus;
-        let top = bottom.top_of_stack();
-        if nt_success(status) {
-            if top != below {
-                machine.check_inherited(top.address().0, below.address().0);
-            }
-        } else {
-            let after = (
-                driver_object::DEVICE_OBJECT.get(driver),
-                self.driver_pool().live_blocks(),
-            );
-            if top != below {
-                machine.violation(
-                    &rules::REMOVED_NOT_DETACHED,
-                    "AddDevice failed and left its device attached",
-                );
-            }
-            if after.0 != before.0 {
-                machine.violation(
-                    &rules::REMOVED_NOT_DELETED,
-                    "AddDevice failed and left its device object",
-                );
-            }
-            if after.1 > before.1 {
-                machine.violation(
-                    &rules::POOL_LEAKED,
-                    "AddDevice failed and left pool that it had allocated",
-                );
-            }
-        }
+        let status = machine.call_add_device(routine, bottom.address().0);
         self.settle();
         status
     }
@@ -233,6 +195,10 @@ impl World {
     }
 
     /// Removes the driver's device in the order in which the PnP manager does, and checks that it is gone.
+    ///
+    /// # Panics
+    ///
+    /// It is attached to nothing.
     pub fn remove(&self, filter: Device) {
         self.remove_after(filter, pnp::QUERY_REMOVE_DEVICE);
     }
@@ -244,25 +210,12 @@ impl World {
 
     fn remove_after(&self, filter: Device, first: u8) {
         let machine = self.machine;
-        let below = machine.devices.below(filter.address().0);
+        let address = filter.address().0;
+        let below = machine.devices.below(address);
+        assert_ne!(below, 0, "{filter:?} is attached to nothing");
         self.carry_out(filter, Request::new(IRP_MJ_PNP, first));
         let removed = self.carry_out(filter, Request::remove_device());
-        if !nt_success(removed.status) {
-            let message = format!("REMOVE_DEVICE ended with {}", status::name(removed.status));
-            machine.violation(&rules::REMOVE_FAILED, &message);
-        }
-        if below != 0 && device_object::ATTACHED_DEVICE.get(below) == filter.address().0 {
-            machine.violation(
-                &rules::REMOVED_NOT_DETACHED,
-                "the device is still attached after REMOVE_DEVICE",
-            );
-        }
-        if filter.exists() {
-            machine.violation(
-                &rules::REMOVED_NOT_DELETED,
-                "the device object is still there after REMOVE_DEVICE",
-            );
-        }
+        machine.check_removed(removed.status, Some(address), below);
     }
 
     /// Unloads the driver, and checks that nothing of it is left.
