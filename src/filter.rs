@@ -10,18 +10,16 @@ pub(crate) enum Filter {}
 
 /// What the filter keeps for a device.
 pub(crate) struct State {
-    /// None where there was no memory for it when the device was added. The filter is on the device all the same and
-    /// lets every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots
-    /// from; it counts nothing then, and says so by having no statistics.
-    following: Option<Following>,
+    /// Where there was no memory for it when the device was added, the filter is on the device all the same and lets
+    /// every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots from;
+    /// it counts nothing then, and says so by having no statistics.
+    following: Following,
 }
 
 impl State {
     /// Counts with the statistics of the device, where it has any, in the shard of this processor.
     pub(crate) fn count(&self, count: impl FnOnce(Statistics<'_>, usize)) {
-        if let Some(following) = &self.following
-            && let Some(statistics) = following.statistics()
-        {
+        if let Some(statistics) = self.following.statistics() {
             count(statistics, processor::current());
         }
     }
@@ -31,17 +29,22 @@ impl Driver for Filter {
     type State = State;
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
-        let following = Following::new().ok();
+        let following = Following::new();
         add.attach(State { following })
     }
 
-    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
-        Ok(match irp.request() {
+    fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
+        Ok(match request {
             Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
-            // Neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
-            Request::SurpriseRemoval(irp) => irp.succeed_and_call(),
+            // After a surprise removal the device is neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
+            Request::SurpriseRemoval(irp)
+            | Request::CancelRemoveDevice(irp)
+            | Request::StopDevice(irp)
+            | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
+            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => irp.skip_and_call(),
             Request::Read { irp, length } => follow(irp, Operation::Read, length)?,
             Request::Write { irp, length } => follow(irp, Operation::Write, length)?,
+            Request::MustPass(irp) => irp.skip_and_call(),
             Request::Other(irp) => irp.skip_and_call(),
         })
     }
@@ -56,7 +59,7 @@ fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u32) -> Ou
     // Such a request must never fail because memory ran out: it is followed without an allocation, of ours or of the
     // kernel's, and from slots that no other request can use up.
     let paging = irp.is_paging_io();
-    match irp.with_slot(|state| Some(state.following.as_ref()?.slab(paging))) {
+    match irp.with_slot(|state| state.following.slab(paging)) {
         Ok(irp) => {
             irp.device().state().count(|statistics, shard| {
                 statistics.sent(shard, operation, length.into());

@@ -25,38 +25,53 @@ const PROCESSORS_PER_RESERVE_SHARD: usize = 4;
 
 /// The statistics of a device and the slots for its requests.
 pub(crate) struct Following {
+    /// Always there, so that what a debugger finds it by is there just where there is something to find.
     statistics: DeviceStatistics,
+    memory: Option<Memory>,
+}
+
+/// What is allocated for a device.
+struct Memory {
     /// One for each processor that the machine can have.
     shards: Array<Shard>,
     slab: Slab<Filter, Timing>,
     reserve: Slab<Filter, Timing>,
 }
 
-impl Following {
+impl Memory {
     /// Allocates all of it, or nothing.
-    pub(crate) fn new() -> Result<Self, NtError> {
+    fn new() -> Result<Self, NtError> {
         let processors = processor::maximum();
         let reserve = processors / PROCESSORS_PER_RESERVE_SHARD;
-        let shards = Array::zeroed(processors, STATISTICS_TAG)?;
-        let slab = Slab::new(processors.max(SLAB_SHARDS_MIN), SLAB_TAG)?;
-        let reserve = Slab::new(reserve.max(RESERVE_SHARDS_MIN), RESERVE_TAG)?;
-        let clock = Clock::new(time::frequency_hz());
         Ok(Self {
-            statistics: DeviceStatistics::new(clock, Ticks::now().to_raw(), &shards),
-            shards,
-            slab,
-            reserve,
+            shards: Array::zeroed(processors, STATISTICS_TAG)?,
+            slab: Slab::new(processors.max(SLAB_SHARDS_MIN), SLAB_TAG)?,
+            reserve: Slab::new(reserve.max(RESERVE_SHARDS_MIN), RESERVE_TAG)?,
         })
     }
+}
 
-    /// What the device is counted with.
+impl Following {
+    /// Allocates what it takes; where there is no memory for it, nothing is followed.
+    pub(crate) fn new() -> Self {
+        let memory = Memory::new().ok();
+        let shards: &[Shard] = memory.as_ref().map_or(&[], |memory| &memory.shards);
+        let clock = Clock::new(time::frequency_hz());
+        Self {
+            statistics: DeviceStatistics::new(clock, Ticks::now().to_raw(), shards),
+            memory,
+        }
+    }
+
+    /// What the device is counted with, where there is memory for it.
     pub(crate) fn statistics(&self) -> Option<Statistics<'_>> {
-        self.statistics.over(&self.shards)
+        self.statistics.over(&self.memory.as_ref()?.shards)
     }
 
     /// The slots for requests that are paging I/O, or for those that are not.
-    pub(crate) fn slab(&self, paging: bool) -> &Slab<Filter, Timing> {
-        if paging { &self.reserve } else { &self.slab }
+    pub(crate) fn slab(&self, paging: bool) -> Option<&Slab<Filter, Timing>> {
+        let memory = self.memory.as_ref()?;
+        Some(if paging { &memory.reserve } else { &memory.slab })
     }
 }
 

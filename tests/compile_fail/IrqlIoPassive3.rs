@@ -4,19 +4,17 @@
 //! Enforced by: `RemoveDevice`
 #![no_std]
 
-use wdm::{Driver, Irp, Outcome, RemoveDevice, Request};
+use wdm::{Driver, Irp, Outcome, RemoveDevice};
 
-fn remove<D: Driver>(removal: RemoveDevice<'_, D>) -> Outcome<'_, D> {
+/// Serves IRP_MN_REMOVE_DEVICE.
+pub fn remove<D: Driver>(removal: RemoveDevice<'_, D>) -> Outcome<'_, D> {
     Ok(removal.call_detach_and_delete())
 }
 
-/// Lets every request pass but the one that ends the device.
-pub fn dispatch<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
-    match irp.request() {
-        Request::RemoveDevice(removal) => remove(removal),
-        #[cfg(misuse)]
-        Request::Other(irp) => remove(RemoveDevice(irp)), //~ ERROR E0423: expected function, tuple struct or tuple variant, found struct `RemoveDevice`
-        Request::SurpriseRemoval(irp) | Request::Other(irp) => Ok(irp.skip_and_call()),
-        Request::Read { irp, .. } | Request::Write { irp, .. } => Ok(irp.skip_and_call()),
-    }
+/// Serves a request that may come at DISPATCH_LEVEL.
+pub fn read<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
+    #[cfg(misuse)]
+    return remove(RemoveDevice(irp)); //~ ERROR E0423: expected function, tuple struct or tuple variant, found struct `RemoveDevice`
+    #[cfg(not(misuse))]
+    Ok(irp.skip_and_call())
 }

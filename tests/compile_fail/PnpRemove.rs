@@ -1,15 +1,40 @@
-//! IRP_MN_REMOVE_DEVICE is not failed: told apart from the others, it has a type that cannot be rejected.
+//! IRP_MN_REMOVE_DEVICE, SURPRISE_REMOVAL, CANCEL_REMOVE_DEVICE and CANCEL_STOP_DEVICE are not failed: dispatch is given them
+//! in types that cannot be rejected.
 //!
-//! Enforced by: `RemoveDevice`
+//! Enforced by: `Request`, `RemoveDevice`, `MustSucceed`
 #![no_std]
 
-use wdm::{Driver, NtError, Outcome, RemoveDevice};
+use wdm::{Driver, MustSucceed, NtError, Outcome, RemoveDevice, Request};
 
-/// Serves IRP_MN_REMOVE_DEVICE.
-pub fn remove<D: Driver>(removal: RemoveDevice<'_, D>, error: Option<NtError>) -> Outcome<'_, D> {
-    match error {
+fn remove<D: Driver>(removal: RemoveDevice<'_, D>, ready: Result<(), NtError>) -> Outcome<'_, D> {
+    match ready {
         #[cfg(misuse)]
-        Some(error) => Err(removal.reject(error)), //~ ERROR E0599: no method named `reject`
+        Err(error) => Err(removal.reject(error)), //~ ERROR E0599: no method named `reject`
         _ => Ok(removal.call_detach_and_delete()),
+    }
+}
+
+fn succeed<D: Driver>(irp: MustSucceed<'_, D>, ready: Result<(), NtError>) -> Outcome<'_, D> {
+    match ready {
+        #[cfg(misuse)]
+        Err(error) => Err(irp.reject(error)), //~ ERROR E0599: no method named `reject`
+        _ => Ok(irp.succeed_and_call()),
+    }
+}
+
+/// Serves the requests that end or keep a device, for which this driver is ready or not.
+pub fn dispatch<D: Driver>(request: Request<'_, D>, ready: Result<(), NtError>) -> Outcome<'_, D> {
+    match request {
+        Request::RemoveDevice(removal) => remove(removal, ready),
+        Request::SurpriseRemoval(irp)
+        | Request::CancelRemoveDevice(irp)
+        | Request::StopDevice(irp)
+        | Request::CancelStopDevice(irp) => succeed(irp, ready),
+        Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => match ready {
+            Err(error) => Err(irp.refuse(error)),
+            Ok(()) => Ok(irp.succeed_and_call()),
+        },
+        Request::MustPass(irp) => Ok(irp.skip_and_call()),
+        Request::Read { irp, .. } | Request::Write { irp, .. } | Request::Other(irp) => Ok(irp.skip_and_call()),
     }
 }

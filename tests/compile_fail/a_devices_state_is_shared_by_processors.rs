@@ -8,7 +8,7 @@ use core::cell::Cell;
 #[cfg(not(misuse))]
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use wdm::{AddDevice, Driver, Irp, NtError, Outcome};
+use wdm::{AddDevice, Driver, NtError, Outcome, Request};
 
 /// A filter that counts.
 pub enum Filter {}
@@ -23,12 +23,23 @@ impl Driver for Filter {
         add.attach(Default::default())
     }
 
-    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
-        let requests = irp.device().state();
-        #[cfg(misuse)]
-        requests.update(|requests| requests.wrapping_add(1));
-        #[cfg(not(misuse))]
-        requests.fetch_add(1, Ordering::Relaxed);
-        Ok(irp.skip_and_call())
+    fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
+        Ok(match request {
+            Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
+            Request::SurpriseRemoval(irp)
+            | Request::CancelRemoveDevice(irp)
+            | Request::StopDevice(irp)
+            | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
+            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => irp.skip_and_call(),
+            Request::MustPass(irp) => irp.skip_and_call(),
+            Request::Read { irp, .. } | Request::Write { irp, .. } | Request::Other(irp) => {
+                let requests = irp.device().state();
+                #[cfg(misuse)]
+                requests.update(|requests| requests.wrapping_add(1));
+                #[cfg(not(misuse))]
+                requests.fetch_add(1, Ordering::Relaxed);
+                irp.skip_and_call()
+            }
+        })
     }
 }

@@ -12,6 +12,7 @@ use lab::{
 
 use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object},
+    statistics::head_of_statistics,
     support::{arrival, named, play, put},
 };
 
@@ -334,6 +335,7 @@ fn a_device_without_memory_to_count_in_is_there_and_lets_everything_pass() {
             world.fail_after(failing, "ExAllocatePool2");
             let (lower, filter) = world.add_filter();
             assert_eq!(world.driver_pool().live_blocks(), before, "allocation {failing} failed");
+            assert_eq!(head_of_statistics(filter), None, "allocation {failing} failed");
 
             let request = Request::read(0, 4096).patterned();
             let sent = world.send(filter, request);

@@ -1,4 +1,4 @@
-//! Every request but the two removals: sent on under the remove lock, as it came or, where it is followed, as a copy.
+//! Every request but the PnP requests that must succeed: sent on under the remove lock, as it came or, where it is followed, as a copy.
 
 use lab::{
     script::{Answer, Call, HeldLock, Request, World},
@@ -11,8 +11,8 @@ use lab::{
 use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object, stack_location},
     support::{
-        IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_WRITE, IRP_MN_REMOVE_DEVICE, IRP_MN_SURPRISE_REMOVAL, arrival, every_major,
-        expected_below, is_followed, named, passing, play, with_information,
+        IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_WRITE, arrival, every_major, expected_below, is_followed, is_to_succeed,
+        must_succeed, named, passing, play, with_information,
     },
 };
 
@@ -21,11 +21,8 @@ fn passed_on() -> impl Iterator<Item = Request> {
     let majors = 0..driver_object::MAJOR_FUNCTIONS as u8;
     let requests = majors.flat_map(|major| (0..=u8::MAX).map(move |minor| Request::new(major, minor)));
     let paging = [IRP_MJ_READ, IRP_MJ_WRITE].map(|major| Request::new(major, 0).paging());
-    let is_removal = |request: &Request| {
-        request.major == IRP_MJ_PNP && [IRP_MN_REMOVE_DEVICE, IRP_MN_SURPRISE_REMOVAL].contains(&request.minor)
-    };
     requests
-        .filter(move |request| !is_removal(request))
+        .filter(|request| !is_to_succeed(request))
         .chain(paging)
         .map(Request::patterned)
 }
@@ -167,9 +164,9 @@ fn a_request_that_the_remove_lock_refuses_is_completed_with_the_refusal() {
         let (_, filter) = world.add_filter();
         let lock = filter.remove_lock();
         world.take_calls();
-        // Any of them, the removals too: without the lock nothing may touch the device.
-        let removals = [Request::remove_device(), Request::surprise_removal()];
-        for request in every_major().chain(removals) {
+        // Any of them, those that must succeed too: without the lock nothing may touch the device.
+        let to_succeed = must_succeed().chain([Request::remove_device()]);
+        for request in every_major().chain(to_succeed) {
             world.fail_next_with("IoAcquireRemoveLockEx", STATUS_DELETE_PENDING);
             let sent = world.send(filter, request);
             let irp = sent.irp();

@@ -1,4 +1,4 @@
-//! The two removals: how a device goes.
+//! The PnP requests that must succeed, and how a device goes.
 
 use lab::{
     script::{Address, Answer, Call, HeldLock, Request, World},
@@ -10,7 +10,7 @@ use lab::{
 
 use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object, irp},
-    support::{arrival, every_major, passing, play, pointer, put, status_at, with_information},
+    support::{arrival, every_major, must_succeed, passing, play, pointer, put, status_at, with_information},
 };
 
 /// `IoStatus.Status` of the one IRP that arrived below since this was last asked.
@@ -73,9 +73,9 @@ fn the_remove_lock_is_held_while_the_lower_driver_removes() {
 
 #[test]
 #[ignore = "needs the built driver; cargo xtask test runs it"]
-fn remove_and_surprise_removal_go_down_with_success_and_otherwise_as_sent() {
+fn what_must_succeed_goes_down_with_success_and_otherwise_as_sent() {
     play(|world| {
-        for request in [Request::remove_device(), Request::surprise_removal()] {
+        for request in must_succeed().chain([Request::remove_device()]) {
             for status in [STATUS_NOT_SUPPORTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS] {
                 let (lower, filter) = world.add_filter();
                 let sent = world.send(filter, request.status(status).patterned());
@@ -89,9 +89,9 @@ fn remove_and_surprise_removal_go_down_with_success_and_otherwise_as_sent() {
 
 #[test]
 #[ignore = "needs the built driver; cargo xtask test runs it"]
-fn what_the_lower_driver_returns_for_a_removal_is_returned() {
+fn what_the_lower_driver_returns_for_what_must_succeed_is_returned() {
     play(|world| {
-        for request in [Request::remove_device(), Request::surprise_removal()] {
+        for request in must_succeed().chain([Request::remove_device()]) {
             for (answer, status) in [
                 (Answer::complete(STATUS_SUCCESS), STATUS_SUCCESS),
                 (Answer::complete(STATUS_UNSUCCESSFUL), STATUS_UNSUCCESSFUL),
@@ -120,18 +120,20 @@ fn a_remove_that_fails_below_still_removes_the_filter() {
 
 #[test]
 #[ignore = "needs the built driver; cargo xtask test runs it"]
-fn surprise_removal_neither_detaches_nor_deletes() {
+fn none_but_the_removal_detaches_or_deletes() {
     play(|world| {
-        let (lower, filter) = world.add_filter();
-        let lock = filter.remove_lock();
-        let before = (lower.bytes(), world.driver_bytes());
-        world.take_calls();
+        for request in must_succeed() {
+            let (lower, filter) = world.add_filter();
+            let lock = filter.remove_lock();
+            let before = (lower.bytes(), world.driver_bytes());
+            world.take_calls();
 
-        let sent = world.send(filter, Request::surprise_removal());
+            let sent = world.send(filter, request);
 
-        assert_eq!(world.take_calls(), passing(&sent, lock, lower));
-        assert_eq!(lower.top_of_stack(), filter);
-        assert_eq!(before, (lower.bytes(), world.driver_bytes()));
+            assert_eq!(world.take_calls(), passing(&sent, lock, lower), "{request:?}");
+            assert_eq!(lower.top_of_stack(), filter);
+            assert_eq!(before, (lower.bytes(), world.driver_bytes()));
+        }
     });
 }
 

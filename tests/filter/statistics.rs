@@ -21,18 +21,22 @@ pub(crate) const SLOTS: usize = 1024;
 /// Likewise of paging I/O.
 pub(crate) const SLOTS_OF_PAGING: usize = 512;
 
-/// The statistics of a device, which are found by their signature.
-#[track_caller]
-pub(crate) fn statistics(world: &World, filter: Device) -> Snapshot {
+/// Where the statistics of a device are, which are found by their signature.
+pub(crate) fn head_of_statistics(filter: Device) -> Option<usize> {
     let signature = dump::SIGNATURE.to_le_bytes();
     let object = filter.bytes();
     let extension = &object[device_object::BYTES..];
-    let offset = extension
+    let word = extension
         .windows(signature.len())
         .step_by(signature.len())
-        .position(|window| window == signature);
-    let offset = 8 * offset.expect("the extension has statistics");
-    let head = filter.address().0 + device_object::BYTES + offset;
+        .position(|window| window == signature)?;
+    Some(filter.address().0 + device_object::BYTES + 8 * word)
+}
+
+/// The statistics of a device.
+#[track_caller]
+pub(crate) fn statistics(world: &World, filter: Device) -> Snapshot {
+    let head = head_of_statistics(filter).expect("the extension has statistics");
     let memory = |address: u64, bytes: &mut [u8]| world.read(Address(address as usize), bytes);
     dump::read(memory, head as u64).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -11,8 +11,9 @@ use crate::layout::{REMOVE_LOCK_BYTES, driver_object, irp, stack_location};
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1B;
-pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
-pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
+/// The minor functions of IRP_MJ_PNP that must succeed and do not end the device: CANCEL_REMOVE_DEVICE, STOP_DEVICE,
+/// CANCEL_STOP_DEVICE and SURPRISE_REMOVAL.
+const MUST_SUCCEED: [u8; 4] = [0x03, 0x04, 0x06, 0x17];
 
 /// What the device below leaves in `IoStatus.Information`.
 pub(crate) const INFORMATION: usize = 0x5150;
@@ -40,6 +41,17 @@ pub(crate) fn every_major() -> impl Iterator<Item = Request> {
     let majors = (0..driver_object::MAJOR_FUNCTIONS as u8).map(|major| Request::new(major, 0));
     let paging = [IRP_MJ_READ, IRP_MJ_WRITE].map(|major| Request::new(major, 0).paging());
     majors.chain(paging).map(Request::patterned)
+}
+
+/// Every PnP request that must succeed and does not end the device.
+pub(crate) fn must_succeed() -> impl Iterator<Item = Request> {
+    MUST_SUCCEED.into_iter().map(|minor| Request::new(IRP_MJ_PNP, minor))
+}
+
+/// Whether it is a PnP request that must succeed, IRP_MN_REMOVE_DEVICE among them.
+pub(crate) fn is_to_succeed(request: &Request) -> bool {
+    let mut all = must_succeed().chain([Request::remove_device()]);
+    all.any(|other| (other.major, other.minor) == (request.major, request.minor))
 }
 
 /// Whether the filter follows it, and does not just let it pass.

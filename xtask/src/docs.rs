@@ -3,31 +3,19 @@
 //! A document says in two marks where such a part stands; what is between them belongs to this command, and a test fails
 //! where it is stale.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs,
+    path::Path,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{gate, inf};
-
-/// A part of a document, and what it is made from.
-struct Part {
-    document: &'static str,
-    name: &'static str,
-    make: fn() -> String,
-}
-
-const PARTS: [Part; 2] = [
-    Part {
-        document: "docs/image-gate.md",
-        name: "checks",
-        make: checks,
-    },
-    Part {
-        document: "docs/inf.md",
-        name: "rules",
-        make: inf::rules_markdown,
-    },
-];
+use crate::{
+    gate,
+    in_lab::{self, DocumentPart},
+    inf,
+};
 
 /// Writes every generated part of the checkout at `root` anew, and that made from the caller's `commands`.
 ///
@@ -35,21 +23,48 @@ const PARTS: [Part; 2] = [
 ///
 /// A document cannot be read or written, or has no marks; with `check_only`, one is stale.
 pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
-    let made = PARTS.iter().map(|part| (part.document, part.name, (part.make)()));
-    let help = [(
-        "docs/build.md",
-        "commands",
-        format!("```text\n{}\n```\n", commands.trim_end()),
-    )];
-    for (document, name, contents) in made.chain(help) {
-        let path = root.join(document);
-        let old = fs::read_to_string(&path).with_context(|| format!("cannot read {document}"))?;
-        let new = replaced(&old, name, &contents).with_context(|| document.to_owned())?;
+    let part = |document, name, contents| DocumentPart {
+        document,
+        name,
+        contents,
+    };
+    let mut parts = vec![
+        part("docs/image-gate.md", "checks", checks()),
+        part("docs/inf.md", "rules", inf::rules_markdown()),
+        part(
+            "docs/build.md",
+            "commands",
+            format!("```text\n{}\n```\n", commands.trim_end()),
+        ),
+    ];
+    parts.extend(in_lab::document_parts(root)?);
+    write(root, parts, check_only)
+}
+
+/// Writes these parts of documents.
+///
+/// # Errors
+///
+/// As [`refresh`].
+pub(crate) fn write(root: &Path, parts: Vec<DocumentPart>, check_only: bool) -> Result<()> {
+    let mut documents: BTreeMap<&str, (String, String)> = BTreeMap::new();
+    for part in parts {
+        let (_, new) = match documents.entry(part.document) {
+            Entry::Occupied(document) => document.into_mut(),
+            Entry::Vacant(place) => {
+                let document = part.document;
+                let old = fs::read_to_string(root.join(document)).with_context(|| format!("cannot read {document}"))?;
+                place.insert((old.clone(), old))
+            }
+        };
+        *new = replaced(new, part.name, &part.contents).with_context(|| part.document.to_owned())?;
+    }
+    for (document, (old, new)) in documents {
         if new == old {
             continue;
         }
         ensure!(!check_only, "{document} is stale: run `cargo xtask docs`");
-        fs::write(&path, new).with_context(|| format!("cannot write {document}"))?;
+        fs::write(root.join(document), new).with_context(|| format!("cannot write {document}"))?;
         println!("{document} written");
     }
     Ok(())
@@ -89,6 +104,29 @@ mod tests {
             replaced(document, "x", "new\n").unwrap(),
             "a\n<!-- x: begin, generated -->\n\nnew\n\n<!-- x: end -->\nb\n"
         );
+    }
+
+    #[test]
+    fn a_stale_part_is_told_and_left_when_it_is_only_checked_and_written_when_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.md");
+        let marks =
+            "<!-- x: begin, generated -->\nold\n<!-- x: end -->\n<!-- y: begin, generated -->\n<!-- y: end -->\n";
+        fs::write(&path, marks).unwrap();
+        let parts = || {
+            ["x", "y"].map(|name| DocumentPart {
+                document: "a.md",
+                name,
+                contents: format!("new {name}"),
+            })
+        };
+        let error = write(root.path(), parts().into(), true).unwrap_err().to_string();
+        assert!(error.starts_with("a.md is stale"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), marks);
+        write(root.path(), parts().into(), false).unwrap();
+        let written = fs::read_to_string(&path).unwrap();
+        assert!(written.contains("new x") && written.contains("new y"), "{written}");
+        write(root.path(), parts().into(), true).unwrap();
     }
 
     #[test]

@@ -7,11 +7,16 @@ pub mod compile_fail;
 pub mod docs;
 pub mod gate;
 pub mod imports;
+pub mod in_lab;
 pub mod inf;
 pub mod lints;
 pub mod package;
 pub mod process;
 pub mod reproduce;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod rules;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod run;
 pub mod sources;
 pub mod target;
 pub mod test;

@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask`.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use xtask::{
     build::{Builder, Exclusive, wrapper},
     compile_fail, docs,
+    in_lab::{self, RunOptions},
     inf::{HardwareId, Match},
     package, reproduce,
     target::{Profile, Target},
@@ -15,10 +16,10 @@ use xtask::{
     workspace::Workspace,
 };
 
-/// The exit code of a command line that makes no sense.
-const USAGE: u8 = 2;
+/// The exit code of a command line that makes no sense, and of a driver that could not be run.
+const NOT_RUN: u8 = 2;
 
-/// Builds, packages, checks and tests irpscope.
+/// Builds, runs, checks and tests irpscope.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", version)]
 struct Arguments {
@@ -28,18 +29,51 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subcommands {
+    /// Builds irpscope.sys, runs it in the lab under every check, and shows what it counted.
+    ///
+    /// The exit code is 0 where nothing was wrong, 1 where a rule was broken or the filter counted wrong, and 2 where it
+    /// could not be run.
+    Run(Run),
     /// Builds irpscope.sys and what goes with it into target/package, and installs what that takes.
     Build(Build),
     /// Runs everything that must pass: formatting, clippy, the build, every test, the image gate.
     Test,
     /// Compiles what must not compile: for each rule that types enforce, a misuse and its corrected twin.
     CompileFail,
+    /// Runs any driver in the lab: the lab's own command line, with its own exit codes.
+    ///
+    /// `cargo xtask lab -- --help` shows it.
+    #[command(disable_help_flag = true)]
+    Lab {
+        /// What the lab is told, after `--`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Writes the table of rules, docs/rules.md.
+    Rules {
+        /// Change nothing, and fail where the table is stale or contradicts what it refers to.
+        #[arg(long)]
+        check: bool,
+    },
     /// Writes the parts of the documentation that are made from code.
     Docs {
         /// Change nothing, and fail where a document is stale.
         #[arg(long)]
         check: bool,
     },
+}
+
+#[derive(Args)]
+struct Run {
+    /// How long new runs are begun; a few are made in any case.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// The first seed. The runs are those of this seed and the ones after it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Print JSON, and no progress.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -70,15 +104,18 @@ fn main() -> ExitCode {
     }
     match Arguments::try_parse() {
         Ok(arguments) => match run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 eprintln!("error: {}", one_line(&format!("{error:#}")));
-                ExitCode::FAILURE
+                match arguments.command {
+                    Subcommands::Run(_) | Subcommands::Lab { .. } => ExitCode::from(NOT_RUN),
+                    _ => ExitCode::FAILURE,
+                }
             }
         },
         Err(error) if error.use_stderr() => {
             eprintln!("{}", one_line(&error.to_string()));
-            ExitCode::from(USAGE)
+            ExitCode::from(NOT_RUN)
         }
         // What was asked for: the help or the version.
         Err(error) => error.exit(),
@@ -91,18 +128,37 @@ fn one_line(message: &str) -> String {
     lines.join(" ")
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+fn run(arguments: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::here();
-    let _exclusive = Exclusive::acquire(&workspace)?;
+    let exclusive = || Exclusive::acquire(&workspace);
     match &arguments.command {
-        Subcommands::Build(options) => build(&workspace, options),
-        Subcommands::Test => test::run(&workspace, &help()),
-        Subcommands::CompileFail => {
-            let builder = Builder::prepare(&workspace, Target::X64)?;
-            compile_fail::check(&workspace, &builder)
+        // These two take long and build little or nothing: another build need not wait for them.
+        Subcommands::Run(options) => {
+            let options = RunOptions {
+                seconds: options.seconds,
+                seed: options.seed,
+                json: options.json,
+            };
+            return in_lab::run(&workspace, &options);
         }
-        Subcommands::Docs { check } => docs::refresh(workspace.root(), &help(), *check),
+        Subcommands::Lab { arguments } => return in_lab::command_line(arguments),
+        Subcommands::Build(options) => {
+            let _exclusive = exclusive()?;
+            build(&workspace, options)?;
+        }
+        Subcommands::Test => {
+            let _exclusive = exclusive()?;
+            test::run(&workspace, &help())?;
+        }
+        Subcommands::CompileFail => {
+            let _exclusive = exclusive()?;
+            let builder = Builder::prepare(&workspace, Target::X64)?;
+            compile_fail::check(&workspace, &builder)?;
+        }
+        Subcommands::Rules { check } => in_lab::rules(workspace.root(), *check)?,
+        Subcommands::Docs { check } => docs::refresh(workspace.root(), &help(), *check)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn build(workspace: &Workspace, options: &Build) -> Result<()> {

@@ -107,13 +107,7 @@ impl Built {
 
     /// Holds the image to what it must be, and prints where it is not.
     fn inspect(&self, workspace: &Workspace, target: Target, profile: Profile) -> Result<Report> {
-        let allowed: Vec<_> = imports::allowed()
-            .iter()
-            .map(|import| gate::Import {
-                dll: import.dll,
-                name: import.name,
-            })
-            .collect();
+        let allowed: Vec<_> = imports::allowed().iter().flat_map(gate::Import::of).collect();
         let root = workspace.root().to_string_lossy();
         let expected = gate::Expected {
             target,

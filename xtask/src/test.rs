@@ -10,6 +10,7 @@ use crate::{
     build::{Artifacts, Builder, test_drivers},
     compile_fail, docs,
     gate::Check,
+    in_lab,
     inf::Match,
     lints, package, process,
     reproduce::{self, Copy},
@@ -17,35 +18,46 @@ use crate::{
     workspace::Workspace,
 };
 
-/// A fault put into the driver, which the image gate has to find in the image.
+/// A fault put into a copy of the driver, which has to be found in what is built of it.
 struct Planted {
     name: &'static str,
-    /// What stands in the place of [`PLACE`] then.
+    /// The file that it is put into.
+    file: &'static str,
+    /// What stands there once, and which the fault takes the place of.
+    place: &'static str,
     code: &'static str,
 }
 
-/// The line of [`PLACE_FILE`] that a fault takes the place of.
-const PLACE: &str = "Request::Other(irp) => irp.skip_and_call(),";
-const PLACE_FILE: &str = "src/filter.rs";
-
 /// What a person would write who did not know that the driver must not panic. Clippy would refuse both; the gate must
 /// not depend on it.
-const PLANTED: [Planted; 2] = [
+const PLANTED_PANICS: [Planted; 2] = [
     Planted {
         name: "an unwrap",
+        file: "src/filter.rs",
+        place: "Request::Other(irp) => irp.skip_and_call(),",
         code: "Request::Other(irp) => {\n\
                if core::num::NonZeroU8::new(irp.minor_function()).unwrap().get() == 9 {\n\
-               return Ok(irp.succeed_and_call());\n}\n\
+               return Err(irp.reject(NtError::INSUFFICIENT_RESOURCES));\n}\n\
                irp.skip_and_call()\n},",
     },
     Planted {
         name: "an index that is checked when it runs",
+        file: "src/filter.rs",
+        place: "Request::Other(irp) => irp.skip_and_call(),",
         code: "Request::Other(irp) => {\n\
                if [1_u8, 2, 3][usize::from(irp.minor_function())] == 2 {\n\
-               return Ok(irp.succeed_and_call());\n}\n\
+               return Err(irp.reject(NtError::INSUFFICIENT_RESOURCES));\n}\n\
                irp.skip_and_call()\n},",
     },
 ];
+
+/// What no rule of Windows is against: the filter takes each request that comes back for one that succeeded.
+const PLANTED_MISCOUNT: Planted = Planted {
+    name: "a filter that counts wrong",
+    file: "src/following.rs",
+    place: "view.status().to_raw(),",
+    code: "view.status().to_raw() & 0,",
+};
 
 /// Runs every step. `help` is the text of the command line, which the documentation repeats.
 ///
@@ -81,6 +93,9 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
                 .args(["test", "--locked", "--workspace", "--", "--include-ignored"]),
         )
     })?;
+    step("what processors share, in every interleaving", || {
+        interleavings(workspace)
+    })?;
     step("driver, dev profile", || dev_profile(workspace, &builder))?;
     step("driver, ARM64", || {
         let builder = Builder::prepare(workspace, Target::Arm64)?;
@@ -92,11 +107,14 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step("a second build has nothing to do", || {
         nothing_to_do(&builder, &copies[0])
     })?;
-    for planted in &PLANTED {
+    for planted in &PLANTED_PANICS {
         step(&format!("the image gate finds {}", planted.name), || {
-            find_planted(&builder, &copies[1], planted)
+            gate_finds(&builder, &copies[1], planted)
         })?;
     }
+    step(&format!("`cargo xtask run` finds {}", PLANTED_MISCOUNT.name), || {
+        run_finds_miscount(&builder, &copies[1])
+    })?;
     println!("\nall checks passed");
     Ok(())
 }
@@ -146,6 +164,19 @@ fn package(workspace: &Workspace, builder: &Builder, target: Target, profile: Pr
     Ok(())
 }
 
+/// Runs the tests in which loom's atomics take the place of the processor's. They are built in a folder of their own, since
+/// every crate is compiled otherwise for them.
+fn interleavings(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.env("RUSTFLAGS", "--cfg loom");
+    cargo.args(["test", "--locked", "--release", "--package", "policy", "--test", "loom"]);
+    // On Windows wdm is no empty crate, and loom is for its tests alone.
+    if !cfg!(windows) {
+        cargo.args(["--package", "wdm", "--test", "shared_by_processors"]);
+    }
+    process::run(cargo.arg("--target-dir").arg(workspace.target().join("loom")))
+}
+
 /// Runs the driver's tests over an image with assertions and overflow checks, which is no package.
 fn dev_profile(workspace: &Workspace, builder: &Builder) -> Result<()> {
     let artifacts = builder.build(workspace, Profile::Dev)?;
@@ -175,18 +206,25 @@ fn nothing_to_do(builder: &Builder, copy: &Copy) -> Result<()> {
     Ok(())
 }
 
-/// Builds a copy of the checkout with a fault in it and expects the gate to refuse the image for it.
-fn find_planted(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()> {
-    let file = copy.workspace.root().join(PLACE_FILE);
+/// Builds a copy of the checkout with a fault in it.
+fn build_planted(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<Artifacts> {
+    let Planted { file: name, place, .. } = planted;
+    let file = copy.workspace.root().join(name);
     let clean = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     ensure!(
-        clean.matches(PLACE).count() == 1,
-        "{PLACE_FILE} does not have `{PLACE}` just once, where the fault is to go: adapt xtask/src/test.rs"
+        clean.matches(place).count() == 1,
+        "{name} does not have `{place}` just once, where the fault is to go: adapt xtask/src/test.rs"
     );
-    fs::write(&file, clean.replace(PLACE, planted.code))?;
+    fs::write(&file, clean.replace(place, planted.code))?;
     let built = builder.build(&copy.workspace, Profile::Release);
     fs::write(&file, clean)?;
-    let report = package::inspect(&copy.workspace, &built?, Target::X64, Profile::Release)?;
+    built
+}
+
+/// Expects the gate to refuse an image for the fault in it.
+fn gate_finds(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()> {
+    let built = build_planted(builder, copy, planted)?;
+    let report = package::inspect(&copy.workspace, &built, Target::X64, Profile::Release)?;
     ensure!(
         report
             .findings
@@ -194,6 +232,21 @@ fn find_planted(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()>
             .any(|finding| matches!(finding.check, Check::PanicSymbol | Check::BugCheck)),
         "the image gate lets a driver pass that has {}",
         planted.name
+    );
+    Ok(())
+}
+
+/// Expects the comparison of what the filter counts with what was sent to it to show the fault.
+fn run_finds_miscount(builder: &Builder, copy: &Copy) -> Result<()> {
+    let built = build_planted(builder, copy, &PLANTED_MISCOUNT)?;
+    let Some(found) = in_lab::miscounts(&built.image)? else {
+        eprintln!("there is no lab on this host");
+        return Ok(());
+    };
+    ensure!(
+        found.iter().any(|line| line.contains("succeeded: the filter counted")),
+        "nobody notices {}: {found:?}",
+        PLANTED_MISCOUNT.name
     );
     Ok(())
 }

@@ -3,17 +3,16 @@
 //! * [`DeviceStatistics`] is the head of a device's statistics, [`Shard`] the part that each processor counts in, and
 //!   [`Statistics`] the two together: what a dispatch or completion routine counts with.
 //! * [`Snapshot`] is what a reader gets, live or, with [`dump::read`], out of a memory dump.
-//! * [`slots`] hands out the contexts of followed requests, [`histogram`] and [`clock`] measure.
+//! * [`histogram`] and [`clock`] measure.
 //!
 //! It is not the driver: it knows no IRP, allocates nothing, calls nothing of the kernel, and any host tests it.
 //!
 //! # Invariants
 //!
 //! All-zero memory is a valid, fresh value of every type here that processors share: [`Shard`],
-//! [`Histogram<AtomicU64>`](histogram::Histogram), [`ErrorTable`](errors::ErrorTable),
-//! [`InFlight`](in_flight::InFlight) and the words of [`Slots`](slots::Slots). So is it of [`Snapshot`]. A driver may
-//! therefore place them in zeroed pool without running a constructor. What processors share is `repr(C)` throughout
-//! and made of 64-bit words alone.
+//! [`Histogram<AtomicU64>`](histogram::Histogram), [`ErrorTable`](errors::ErrorTable) and
+//! [`InFlight`](in_flight::InFlight). So is it of [`Snapshot`]. A driver may therefore place them in zeroed pool without
+//! running a constructor. What processors share is `repr(C)` throughout and made of 64-bit words alone.
 //!
 //! Nothing here panics, takes a lock, or waits for another processor.
 #![no_std]
@@ -32,7 +31,6 @@ pub mod dump;
 pub mod errors;
 pub mod histogram;
 pub mod in_flight;
-pub mod slots;
 mod snapshot;
 mod statistics;
 pub mod sync;

@@ -20,7 +20,7 @@ use crate::sync::{AtomicU64, Ordering};
 /// # Invariants
 ///
 /// 1. The first six words are what [`dump::read`](crate::dump::read) finds the rest by, and never change.
-/// 2. All-zero memory is no head: it has no signature.
+/// 2. All-zero memory is no head, and neither is what was made for no shards: they have no signature.
 #[derive(Debug)]
 #[repr(C)]
 pub struct DeviceStatistics {
@@ -38,10 +38,12 @@ pub struct DeviceStatistics {
 
 impl DeviceStatistics {
     /// The head for `shards`, whose memory must stay where it is.
+    ///
+    /// For none, which is where there was no memory for them, it is no head: a reader finds nothing, and nothing counts.
     #[must_use]
     pub fn new(clock: Clock, started_at_ticks: u64, shards: &[Shard]) -> Self {
         Self {
-            signature: SIGNATURE,
+            signature: if shards.is_empty() { 0 } else { SIGNATURE },
             version: VERSION,
             shard_count: shards.len() as u64,
             shard_stride_bytes: size_of::<Shard>() as u64,

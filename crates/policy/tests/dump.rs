@@ -13,8 +13,6 @@ use policy::clock::Clock;
 use policy::dump::{self, DumpError, SHARDS_MAX};
 use policy::errors::ErrorTable;
 use policy::in_flight::InFlight;
-use policy::slots::{SlotLayout, Slots};
-use policy::sync::AtomicU64;
 use policy::{DeviceStatistics, Operation, Shard, Snapshot, Statistics};
 
 const STATUS_IO_DEVICE_ERROR: i32 = 0xC000_0185_u32.cast_signed();
@@ -169,18 +167,22 @@ fn a_head_begins_with_the_characters_that_one_searches_a_dump_for() {
 }
 
 #[test]
+fn a_head_for_no_shards_is_none_that_one_could_find() {
+    let clock = Clock::new(NonZeroU64::new(10_000_000).expect("not 0"));
+    let head = Box::new(DeviceStatistics::new(clock, 123_456, &[]));
+    assert!(head.over(&[]).is_none());
+    let address = address_of(&*head);
+    let error = dump::read(live_memory(), address).expect_err("there is nothing to read");
+    assert_eq!(error, DumpError::NotStatistics { address });
+}
+
+#[test]
 fn a_fresh_value_of_whatever_processors_share_is_all_zero_bytes() {
     let zero = |bytes: Vec<u8>| bytes.iter().all(|&byte| byte == 0);
     assert!(zero(bytes_of(&*Box::new(Shard::new()))));
     assert!(zero(bytes_of(&ErrorTable::new())));
     assert!(zero(bytes_of(&InFlight::new())));
     assert!(zero(bytes_of(&Snapshot::EMPTY)));
-
-    let one = std::num::NonZeroU32::MIN;
-    let layout = SlotLayout::new(one, one).expect("one slot");
-    let words: Vec<AtomicU64> = (0..layout.words()).map(|_| AtomicU64::new(0)).collect();
-    let slots = Slots::new(layout, &words).expect("enough words");
-    assert!(slots.take(0).is_some(), "a slot of zeroed words is not free");
 }
 
 #[test]

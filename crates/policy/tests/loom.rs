@@ -4,15 +4,10 @@
 //! are small on purpose: two or three processors, a few steps each. Larger ones are the other tests' business.
 #![cfg(loom)]
 
-use std::num::NonZeroU32;
-
 use loom::sync::Arc;
-use loom::sync::atomic::Ordering;
 use loom::thread;
 use policy::errors::{ENTRIES, ErrorCount, ErrorCounts, ErrorTable};
 use policy::in_flight::InFlight;
-use policy::slots::{GiveBackError, SlotIndex, SlotLayout, Slots};
-use policy::sync::AtomicU64;
 
 /// What was counted once two processors have recorded one of `statuses` each into a table that has these already.
 fn recorded_together(already: i32, statuses: [i32; 2]) -> ErrorCounts {
@@ -90,123 +85,6 @@ fn a_reader_never_sees_a_status_twice_or_more_than_was_recorded() {
         table.add_to(&mut counts);
         assert!(counts.iter().all(|entry| entry.status == -5) && counts.total() <= 2);
         recorder.join().expect("it does not panic");
-    });
-}
-
-/// Slots with, for each, the word of its owner.
-struct Shared {
-    layout: SlotLayout,
-    words: Vec<AtomicU64>,
-    owners: Vec<AtomicU64>,
-}
-
-impl Shared {
-    fn new(shards: u32, slots_per_shard: u32) -> Arc<Self> {
-        let nonzero = |number| NonZeroU32::new(number).expect("not 0");
-        let layout = SlotLayout::new(nonzero(shards), nonzero(slots_per_shard)).expect("few slots");
-        let zeroed = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
-        Arc::new(Self {
-            layout,
-            words: zeroed(layout.words()),
-            owners: zeroed(layout.slots() as usize),
-        })
-    }
-
-    fn slots(&self) -> Slots<'_> {
-        Slots::new(self.layout, &self.words).expect("enough words")
-    }
-
-    /// Takes a slot and marks it as owned.
-    fn take(&self, hint: u32) -> Option<SlotIndex> {
-        let slot = self.slots().take(hint)?;
-        let owner = &self.owners[slot.get() as usize];
-        // Relaxed, so that a mark that was taken back is seen only because taking acquires what giving back released.
-        assert_eq!(
-            owner.load(Ordering::Relaxed),
-            0,
-            "the slot has an owner, or its last one is still seen"
-        );
-        owner.store(1, Ordering::Relaxed);
-        Some(slot)
-    }
-
-    fn give_back(&self, slot: SlotIndex) {
-        self.owners[slot.get() as usize].store(0, Ordering::Relaxed);
-        assert_eq!(self.slots().give_back(slot), Ok(()));
-    }
-}
-
-#[test]
-fn two_processors_and_two_slots_are_one_each() {
-    for (shards, slots_per_shard) in [(1, 2), (2, 1)] {
-        loom::model(move || {
-            let shared = Shared::new(shards, slots_per_shard);
-            let other = {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || shared.take(0))
-            };
-            let mine = shared.take(1);
-            let others = other.join().expect("it does not panic");
-            assert!(mine.is_some() && others.is_some(), "a slot was free and not found");
-            assert_ne!(mine, others);
-            assert_eq!(shared.slots().take(0), None);
-        });
-    }
-}
-
-#[test]
-fn a_slot_has_one_owner_at_a_time_and_is_free_in_the_end() {
-    loom::model(|| {
-        let shared = Shared::new(1, 1);
-        let processors: Vec<_> = (0..2)
-            .map(|hint| {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || {
-                    for _ in 0..2 {
-                        if let Some(slot) = shared.take(hint) {
-                            shared.give_back(slot);
-                        }
-                    }
-                })
-            })
-            .collect();
-        for processor in processors {
-            processor.join().expect("it does not panic");
-        }
-        assert!(shared.take(0).is_some(), "the slot was lost");
-    });
-}
-
-#[test]
-fn giving_back_while_another_takes_frees_that_slot_and_no_other() {
-    loom::model(|| {
-        let shared = Shared::new(1, 2);
-        let first = shared.take(0).expect("both are free");
-        let taker = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.take(0))
-        };
-        shared.give_back(first);
-        let second = taker.join().expect("it does not panic");
-        assert!(second.is_some(), "one slot was free throughout");
-        assert_eq!(shared.slots().taken(), 1);
-        assert!(shared.take(0).is_some());
-        assert_eq!(shared.take(0), None);
-    });
-}
-
-#[test]
-fn of_two_processors_that_give_the_same_slot_back_one_is_told() {
-    loom::model(|| {
-        let shared = Shared::new(1, 1);
-        let slot = shared.slots().take(0).expect("it is free");
-        let other = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.slots().give_back(slot))
-        };
-        let mut results = [shared.slots().give_back(slot), other.join().expect("it does not panic")];
-        results.sort_unstable_by_key(Result::is_err);
-        assert_eq!(results, [Ok(()), Err(GiveBackError::NotTaken)]);
     });
 }
 

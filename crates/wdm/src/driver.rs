@@ -15,6 +15,7 @@ use crate::{
     layout::{self, MAJOR_FUNCTIONS},
     raw_irp,
     remove_lock::Locked,
+    request::Request,
     status::{NtError, NtStatus},
 };
 
@@ -39,7 +40,7 @@ pub trait Driver: Sized + 'static {
     /// # Errors
     ///
     /// The IRP, given back to be completed with an error.
-    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self>;
+    fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self>;
 
     /// An IRP that was held has been dropped, and is about to be completed with an error: a fault of this driver, which
     /// it may want to count.
@@ -119,7 +120,7 @@ unsafe extern "C" fn dispatch<D: Driver>(device: *mut DEVICE_OBJECT, irp: *mut I
     let irql = unsafe { Dispatch::assume() };
     // SAFETY: the IRP is the one of this call, untouched, and its device is locked.
     let irp = unsafe { Irp::from_raw(irp, locked, irql) };
-    let dispatched = D::dispatch(irp).unwrap_or_else(Rejected::complete);
+    let dispatched = D::dispatch(Request::new(irp)).unwrap_or_else(Rejected::complete);
     dispatched.status().to_raw()
 }
 

@@ -6,8 +6,9 @@
 // metadata and refuses an image that imports anything else.
 //
 // A row is `Name(size of each parameter) -> size of the return value;` in bytes, without the arrow
-// where nothing is returned. The sizes are those of x64 and arm64 alike: pointer and SIZE_T 8,
-// ULONG and NTSTATUS 4, BOOLEAN and CCHAR 1. Rows are sorted within their block.
+// where nothing is returned. `also` names another image that exports the function. The sizes are
+// those of x64 and arm64 alike: pointer and SIZE_T 8, ULONG and NTSTATUS 4, BOOLEAN and CCHAR 1.
+// Rows are sorted within their block.
 //
 // A row stands here because `crates/wdm` calls it today. Left out on purpose:
 // - __chkstk: only a frame of more than a page calls it, and such a frame has no place in a driver
@@ -35,7 +36,8 @@ kernel_imports! {
     }
 
     "HAL.dll" {
-        KeQueryPerformanceCounter(8) -> 8;
+        // Which of the two a link names is up to its import libraries.
+        KeQueryPerformanceCounter(8) -> 8, also "ntoskrnl.exe";
     }
 
     // Not in the metadata, each with the reason why it is allowed all the same.

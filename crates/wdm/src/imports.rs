@@ -57,7 +57,7 @@ macro_rules! infer {
 
 macro_rules! kernel_imports {
     (
-        $($dll:literal { $($name:ident($($size:literal),*) $(-> $returns:literal)?;)* })*
+        $($dll:literal { $($name:ident($($size:literal),*) $(-> $returns:literal)? $(, also $also:literal)?;)* })*
         // What compilers call by themselves has no binding; what has one is held to its row below.
         $(unlisted $other_dll:literal { $($other:tt)* })*
     ) => {$($(

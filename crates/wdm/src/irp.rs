@@ -4,19 +4,18 @@
 //! it did. Here that is what compiles: [`Irp`] is neither `Copy` nor `Clone`, each disposal takes it by value, and
 //! only a disposal makes the [`Dispatched`] that the routine has to return. The brand `'irp` is fresh for each call, so
 //! a `Dispatched` of one IRP is none of another.
+//!
+//! Not here: the requests that may not be disposed of in every way there is, see `request` and `remove_device`.
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use wdk_sys::{
-    IO_STACK_LOCATION, IRP, IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_WRITE, IRP_MN_REMOVE_DEVICE, IRP_MN_SURPRISE_REMOVAL,
-    IRP_PAGING_IO,
-};
+use wdk_sys::{IO_STACK_LOCATION, IRP, IRP_PAGING_IO};
 
 use crate::{
     device::Device,
     driver::Driver,
     held::{Held, HeldParts},
-    irql::{Dispatch, Passive},
+    irql::Dispatch,
     layout::{self, io_stack_location},
     raw_irp,
     remove_lock::{KeptDevice, Locked},
@@ -24,7 +23,7 @@ use crate::{
 };
 
 /// Invariant in `'irp`, so that two IRPs never have the same brand.
-type Brand<'irp> = PhantomData<fn(&'irp ()) -> &'irp ()>;
+pub(crate) type Brand<'irp> = PhantomData<fn(&'irp ()) -> &'irp ()>;
 
 /// How a dispatch routine ends: it disposed of its IRP, or it gives the IRP back to be completed with an error.
 pub type Outcome<'irp, D> = Result<Dispatched<'irp>, Rejected<'irp, D>>;
@@ -49,7 +48,7 @@ pub struct Irp<'irp, D: Driver> {
     /// What the routine that has the IRP may call. It goes where the IRP goes, so that a spin lock that is held, for
     /// which it is borrowed, keeps the IRP from being completed or sent.
     pub(crate) irql: Dispatch,
-    brand: Brand<'irp>,
+    pub(crate) brand: Brand<'irp>,
 }
 
 /// Proof that an IRP has been disposed of, with the status that goes back to the I/O manager.
@@ -93,30 +92,6 @@ impl<'irp, D: Driver> Rejected<'irp, D> {
     }
 }
 
-/// What an IRP asks for, as far as it changes what a filter may do with it.
-pub enum Request<'irp, D: Driver> {
-    /// IRP_MN_REMOVE_DEVICE: the device is gone for good and is to be deleted.
-    RemoveDevice(RemoveDevice<'irp, D>),
-    /// IRP_MN_SURPRISE_REMOVAL: the device is gone, and IRP_MN_REMOVE_DEVICE will follow. It may not be failed.
-    SurpriseRemoval(Irp<'irp, D>),
-    /// IRP_MJ_READ, of `length` bytes.
-    Read {
-        /// The request.
-        irp: Irp<'irp, D>,
-        /// How much of the device it asks for.
-        length: u32,
-    },
-    /// IRP_MJ_WRITE, of `length` bytes.
-    Write {
-        /// The request.
-        irp: Irp<'irp, D>,
-        /// How much of the device it is for.
-        length: u32,
-    },
-    /// Everything else.
-    Other(Irp<'irp, D>),
-}
-
 impl<'irp, D: Driver> Irp<'irp, D> {
     /// Takes over the IRP of a dispatch routine.
     ///
@@ -151,26 +126,6 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     /// The same, and what this thread may call: for a spin lock in the device's state.
     pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Dispatch) {
         (self.device.device(), &mut self.irql)
-    }
-
-    /// Tells the requests apart that a filter must treat in ways of their own.
-    #[must_use]
-    pub fn request(self) -> Request<'irp, D> {
-        match (u32::from(self.major_function()), u32::from(self.minor_function())) {
-            (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE) => Request::RemoveDevice(RemoveDevice::new(self)),
-            (IRP_MJ_PNP, IRP_MN_SURPRISE_REMOVAL) => Request::SurpriseRemoval(self),
-            (IRP_MJ_READ, _) => {
-                // SAFETY: our own stack location, whose parameters are those of a READ.
-                let length = unsafe { io_stack_location::read_length(self.stack_location()).read() };
-                Request::Read { irp: self, length }
-            }
-            (IRP_MJ_WRITE, _) => {
-                // SAFETY: our own stack location, whose parameters are those of a WRITE.
-                let length = unsafe { io_stack_location::write_length(self.stack_location()).read() };
-                Request::Write { irp: self, length }
-            }
-            _ => Request::Other(self),
-        }
     }
 
     /// Whether the memory manager waits for this READ or WRITE to have a page: such a request must never fail because
@@ -236,82 +191,14 @@ impl<'irp, D: Driver> Irp<'irp, D> {
         (Dispatched::new(NtStatus::PENDING), held, irql)
     }
 
-    /// Sets the status that every filter sets on a PnP request that it has handled and may not fail, and sends the
-    /// IRP down.
-    pub fn succeed_and_call(self) -> Dispatched<'irp> {
-        self.set_status(NtStatus::SUCCESS);
-        self.skip_and_call()
-    }
-
-    fn set_status(&self, status: NtStatus) {
+    /// Sets what the IRP would be completed with if nobody below had anything to say.
+    pub(crate) fn set_status(&self, status: NtStatus) {
         // SAFETY: a field of an IRP that we own.
         unsafe { layout::irp::status(self.raw.as_ptr()).write(status.to_raw()) };
     }
 
-    fn stack_location(&self) -> *mut IO_STACK_LOCATION {
+    pub(crate) fn stack_location(&self) -> *mut IO_STACK_LOCATION {
         // SAFETY: we own the IRP.
         unsafe { raw_irp::current_stack_location(self.raw) }
-    }
-}
-
-/// The last request of a device: IRP_MN_REMOVE_DEVICE.
-///
-/// # Invariants
-///
-/// The IRP's major function is IRP_MJ_PNP and its minor function IRP_MN_REMOVE_DEVICE. The PnP manager sends it once in
-/// the life of a device, at PASSIVE_LEVEL, and sends nothing after it.
-#[must_use = "an IRP has to be completed or sent down"]
-pub struct RemoveDevice<'irp, D: Driver> {
-    raw: NonNull<IRP>,
-    device: Locked<D>,
-    irql: Passive,
-    brand: Brand<'irp>,
-}
-
-impl<'irp, D: Driver> RemoveDevice<'irp, D> {
-    /// `irp` is an IRP_MN_REMOVE_DEVICE.
-    fn new(irp: Irp<'irp, D>) -> Self {
-        let Irp { raw, device, brand, .. } = irp;
-        Self {
-            raw,
-            device,
-            // SAFETY: the PnP manager sends this request at PASSIVE_LEVEL (invariant), and the IRP's token is given up.
-            irql: unsafe { Passive::assume() },
-            brand,
-        }
-    }
-
-    /// The device that is going.
-    #[must_use]
-    pub fn device(&self) -> &Device<D> {
-        self.device.device()
-    }
-
-    /// The same, and what this thread may call: for a spin lock in the device's state.
-    pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Passive) {
-        (self.device.device(), &mut self.irql)
-    }
-
-    /// Sends the IRP down, waits until no other request is in this driver, and takes the device out of its stack.
-    ///
-    /// The order is the documented one: those below are told first and let go of what they hold, requests that still
-    /// run in this driver end, and only then is the device detached and deleted. The request may not fail, and what
-    /// the lower driver returned is returned.
-    ///
-    /// A request that this driver holds and nothing else will complete must be completed before: it would be waited for
-    /// without end.
-    pub fn call_detach_and_delete(self) -> Dispatched<'irp> {
-        let Self { raw, device, irql, .. } = self;
-        // SAFETY: we own the IRP.
-        unsafe { layout::irp::status(raw.as_ptr()).write(NtStatus::SUCCESS.to_raw()) };
-        // SAFETY: as above.
-        unsafe { raw_irp::skip(raw) };
-        // SAFETY: as above, and we give it up with this call.
-        let status = unsafe { raw_irp::call(raw, device.device().lower()) };
-        // SAFETY: this is the removal (invariant).
-        let device = unsafe { device.release_and_wait(&irql) };
-        // SAFETY: the wait just ended: nobody else holds the lock, and nobody can acquire it.
-        unsafe { device.detach_and_delete(&irql) };
-        Dispatched::new(status)
     }
 }

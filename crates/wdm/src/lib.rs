@@ -8,6 +8,7 @@
 //! * [`Irp`] is an IRP in dispatch, with the remove lock inside it. Each way to dispose of it takes it by value and
 //!   gives the [`Dispatched`] that dispatch must return, so an IRP is disposed of once, and the status that goes
 //!   back to the I/O manager is the one that belongs to what was done.
+//! * [`Request`] is what dispatch is given: an [`Irp`] or, for those that a filter may not fail, a type that cannot.
 //! * [`Observe`] follows an IRP to its end and looks at it; [`Hold`] takes it over when it comes back, to complete it, to
 //!   keep it or to send it again. Registering a completion routine and calling the lower driver are one step. What is
 //!   kept for the IRP meanwhile stands in a slot of a [`Slab`], which is allocated when the device is added.
@@ -38,13 +39,16 @@ mod hold;
 mod imports;
 mod irp;
 mod irql;
+mod kind;
 mod layout;
 mod observe;
 pub mod pool;
 pub mod processor;
 mod raw_irp;
+mod remove_device;
 mod remove_lock;
 mod rendezvous;
+mod request;
 mod slab;
 mod slots;
 mod spin_lock;
@@ -57,10 +61,12 @@ pub use device::Device;
 pub use driver::{Driver, driver_entry};
 pub use held::Held;
 pub use hold::{Hold, Next};
-pub use irp::{Dispatched, Irp, Outcome, Rejected, RemoveDevice, Request};
+pub use irp::{Dispatched, Irp, Outcome, Rejected};
 pub use irql::{Dispatch, Passive};
 pub use observe::{Observe, View, WithSlot};
+pub use remove_device::RemoveDevice;
 pub use remove_lock::KeptDevice;
+pub use request::{MustPass, MustSucceed, Query, Request};
 pub use slab::{Slab, Slot};
 pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use status::{NtError, NtStatus};

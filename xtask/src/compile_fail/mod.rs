@@ -24,6 +24,9 @@ use crate::{
 
 use self::{compiler::Version, program::Program};
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use self::rules::DOCUMENTED;
+
 mod compiler;
 mod program;
 mod rules;

@@ -3,7 +3,7 @@
 //! Here they are only what a program may be named after. What each of them means is in Microsoft's documentation.
 
 /// All of them, sorted.
-pub(super) const DOCUMENTED: [&str; 169] = [
+pub(crate) const DOCUMENTED: [&str; 169] = [
     "AddDevice",
     "CancelSpinLock",
     "CancelSpinlockRelease",

@@ -26,6 +26,7 @@ mod tests;
 
 pub use check::{Check, Finding};
 
+use crate::imports::AllowedImport;
 use crate::target::{Profile, Target};
 use anyhow::Result;
 use check::Findings;
@@ -43,6 +44,14 @@ pub struct Import<'a> {
     pub dll: &'a str,
     /// The function's name, compared with case.
     pub name: &'a str,
+}
+
+impl Import<'static> {
+    /// A function of the allow-list, once for each DLL that it may be imported from.
+    pub fn of(allowed: &AllowedImport) -> impl Iterator<Item = Self> + use<'_> {
+        let name = allowed.name;
+        allowed.dlls().map(move |dll| Self { dll, name })
+    }
 }
 
 /// What an image is held to.

@@ -96,6 +96,7 @@ mod tests {
 
     const ROW: AllowedImport = AllowedImport {
         dll: "ntoskrnl.exe",
+        also: None,
         name: "IoCreateDevice",
         parameters: &[8, 4, 8, 4, 4, 1, 8],
         returns: 4,

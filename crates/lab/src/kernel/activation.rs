@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Machine, entry, io::irp::IrpRecord};
+use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL};
 use crate::rules::{self, Rule};
 
 /// Which of the driver's routines was called, and what for.
@@ -22,6 +22,8 @@ pub(crate) enum Routine {
     Cancel { irp: Rc<IrpRecord> },
     /// The routine of a DPC.
     Deferred,
+    /// Any other routine that the driver gave to the kernel, by what reports call it.
+    Callback(&'static str),
 }
 
 impl Routine {
@@ -45,6 +47,7 @@ impl Routine {
             Self::Completion { irp, .. } => format!("completion routine (irp {})", irp.serial),
             Self::Cancel { irp } => format!("cancel routine (irp {})", irp.serial),
             Self::Deferred => "deferred routine".to_owned(),
+            Self::Callback(name) => (*name).to_owned(),
         }
     }
 
@@ -67,8 +70,8 @@ impl Routine {
 /// A routine of the driver that has not returned.
 pub(crate) struct Activation {
     pub(crate) routine: Routine,
-    /// The IRQL that it has to return at.
-    irql: u8,
+    /// The IRQL that it has to return at, where how it returns is checked.
+    irql: Option<u8>,
     /// How many spin locks were held then.
     spin_locks: usize,
 }
@@ -82,7 +85,32 @@ impl Machine {
         arguments: [usize; entry::ROUTINE_ARGUMENTS],
     ) -> usize {
         let irql = self.irql();
-        self.call_routine_with(routine, irql, None, address, arguments)
+        self.call_routine_with(routine, Some(irql), None, address, &arguments)
+    }
+
+    /// Calls one of the driver's callbacks, which may have more arguments.
+    pub(crate) fn call_callback(&self, name: &'static str, address: usize, arguments: &[usize]) -> usize {
+        let irql = self.irql();
+        self.call_routine_with(Routine::Callback(name), Some(irql), None, address, arguments)
+    }
+
+    /// As [`Self::call_callback`], for one whose task it is to acquire or release a lock: how it returns is not checked.
+    pub(crate) fn call_lock_callback(&self, name: &'static str, address: usize, arguments: &[usize]) {
+        self.call_routine_with(Routine::Callback(name), None, None, address, arguments);
+    }
+
+    /// What must hold where a thread ends itself in the middle of a routine.
+    pub(crate) fn check_thread_end(&self) {
+        let context = self.current();
+        if !context.spin_locks.borrow().is_empty() {
+            self.violation(&rules::SPIN_LOCK_HELD, "PsTerminateSystemThread with a spin lock held");
+        }
+        if context.irql.get() != PASSIVE_LEVEL {
+            self.violation(
+                &rules::RETURNED_AT_OTHER_IRQL,
+                &format!("PsTerminateSystemThread at IRQL {}", context.irql.get()),
+            );
+        }
     }
 
     /// Calls a cancel routine, which is called with the cancel spin lock held and releases it.
@@ -92,19 +120,22 @@ impl Machine {
         // The lock is the routine's to release, so it does not count as one that was held before.
         let lock = context.spin_locks.borrow_mut().pop();
         let irp = Rc::clone(irp);
-        self.call_routine_with(Routine::Cancel { irp }, old_irql, lock, address, arguments);
+        self.call_routine_with(Routine::Cancel { irp }, Some(old_irql), lock, address, &arguments);
     }
 
-    /// `irql` is the one that the routine has to return at, `lock` a spin lock that it has to release.
+    /// `irql` is the one that the routine has to return at, where that is checked, `lock` a spin lock that it has to
+    /// release.
     fn call_routine_with(
         &self,
         routine: Routine,
-        irql: u8,
+        irql: Option<u8>,
         lock: Option<usize>,
         address: usize,
-        arguments: [usize; entry::ROUTINE_ARGUMENTS],
+        given: &[usize],
     ) -> usize {
         let context = self.current();
+        let mut arguments = [0; entry::ARGUMENTS_MAX];
+        arguments[..given.len()].copy_from_slice(given);
         let name = routine.clone();
         let outer_frame = context.frame.get();
         let outer_function = context.function.get();
@@ -129,6 +160,9 @@ impl Machine {
         let Some(activation) = activation else {
             return;
         };
+        let Some(expected) = activation.irql else {
+            return;
+        };
         let context = self.current();
         if context.spin_locks.borrow().len() > activation.spin_locks {
             self.violation_about(
@@ -138,15 +172,11 @@ impl Machine {
             );
         }
         let irql = context.irql.get();
-        if irql != activation.irql {
+        if irql != expected {
             self.violation_about(
                 routine.irp(),
                 routine.irql_rule(),
-                &format!(
-                    "{} returned at IRQL {irql} and not at {}",
-                    routine.named(),
-                    activation.irql
-                ),
+                &format!("{} returned at IRQL {irql} and not at {expected}", routine.named()),
             );
         }
     }

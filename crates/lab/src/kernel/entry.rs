@@ -64,19 +64,22 @@ pub(crate) fn lab_stack_pointer() -> usize {
     STACKS.lab.load(Relaxed)
 }
 
-/// How many arguments a routine of a driver has at most; all are passed in registers.
+/// How many arguments most routines of a driver have at most; these are passed in registers.
 pub(crate) const ROUTINE_ARGUMENTS: usize = 4;
 
-/// The stack space in which a called function may keep its register arguments.
-const HOME_BYTES: usize = 8 * ROUTINE_ARGUMENTS;
+/// How many arguments any routine of a driver has: the rest are passed on the stack.
+pub(crate) const ARGUMENTS_MAX: usize = 6;
+
+/// The stack space of the arguments, in which a called function may keep those that came in registers.
+const HOME_BYTES: usize = 8 * ARGUMENTS_MAX;
 
 /// Calls a routine of the driver on the kernel stack of the running context.
 ///
 /// # Safety
 ///
-/// `routine` is what the driver gave for a routine that takes up to four pointers or integers, and no lab code higher
+/// `routine` is what the driver gave for a routine that takes up to six pointers or integers, and no lab code higher
 /// on the lab's stack holds a Rust reference into the simulated machine.
-pub(crate) unsafe fn call_driver(routine: usize, arguments: &[usize; ROUTINE_ARGUMENTS]) -> usize {
+pub(crate) unsafe fn call_driver(routine: usize, arguments: &[usize; ARGUMENTS_MAX]) -> usize {
     let top = STACKS.driver.load(Relaxed) & !15;
     // SAFETY: below `top` the context's kernel stack is free: it is either its end or where the driver's last frame
     // called the lab. The caller vouches for the routine.
@@ -92,7 +95,7 @@ pub(crate) unsafe fn call_driver(routine: usize, arguments: &[usize; ROUTINE_ARG
 ///
 /// As [`call_driver`]; besides, `top` is 16-byte aligned and the memory below it is a free stack.
 #[unsafe(naked)]
-unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ROUTINE_ARGUMENTS], top: usize) -> usize {
+unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ARGUMENTS_MAX], top: usize) -> usize {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
@@ -111,6 +114,10 @@ unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ROUTIN
         "lea rsp, [r8 - {home}]",
         "mov rax, rcx",
         "mov r10, rdx",
+        "mov r11, [r10 + 32]",
+        "mov [rsp + 32], r11",
+        "mov r11, [r10 + 40]",
+        "mov [rsp + 40], r11",
         "mov rcx, [r10]",
         "mov rdx, [r10 + 8]",
         "mov r8, [r10 + 16]",

@@ -8,6 +8,7 @@
 use std::{
     cell::Cell,
     ffi::{c_int, c_void},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::{Machine, entry, exports, scheduler::DISPATCH_LEVEL};
@@ -28,6 +29,18 @@ struct Fault {
     rbp: usize,
     /// The bits of a page fault's error code.
     error: u64,
+}
+
+/// Where every process of Windows and its kernel have KUSER_SHARED_DATA.
+const SHARED_DATA: usize = 0xFFFF_F780_0000_0000;
+const SHARED_DATA_BYTES: usize = 4096;
+
+/// The flag of the processor by which it traps after each instruction.
+const TRAP_FLAG: i64 = 0x100;
+
+thread_local! {
+    /// An instruction is being carried out with registers that point to what stands for KUSER_SHARED_DATA.
+    static SHARED_READ: Cell<bool> = const { Cell::new(false) };
 }
 
 const ERROR_WRITE: u64 = 0x2;
@@ -77,6 +90,17 @@ pub(super) fn install(machine: &Machine) {
 
 /// The handler of every signal that is a fault.
 extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // Not in the thread's own storage, which a driver may have overwritten: then the handler itself faults.
+    if IN_HANDLER.swap(true, Ordering::Relaxed) {
+        exit_damaged();
+    }
+    handle(signal, info, context);
+    IN_HANDLER.store(false, Ordering::Relaxed);
+}
+
+static IN_HANDLER: AtomicBool = AtomicBool::new(false);
+
+fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes the signal's information.
     let code = unsafe { (*info).si_code };
     // SAFETY: as above.
@@ -104,7 +128,12 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut
     let near_stack = (stack.start.saturating_sub(64 * 1024)..stack.end).contains(&fault.rsp);
     let in_driver = machine.in_image(fault.rip) || exports::is_leaf(fault.rip) || near_stack;
     if in_driver {
-        if signal == libc::SIGSEGV && machine.emulate(&fault, registers) {
+        let emulated = match signal {
+            libc::SIGSEGV => machine.emulate(&fault, registers) || machine.begin_shared_read(&fault, registers),
+            libc::SIGTRAP => machine.end_shared_read(registers),
+            _ => false,
+        };
+        if emulated {
             return;
         }
     } else if !crate::guest::contains(fault.address, 1) || FAULT.get().is_some() {
@@ -197,6 +226,34 @@ impl Machine {
             _ => return false,
         }
         registers[libc::REG_RIP as usize] += 4;
+        true
+    }
+
+    /// Lets an instruction read KUSER_SHARED_DATA, which has an address that no process of Linux can have memory at: its
+    /// registers are made to point to what stands for it, and it is carried out by itself. False where it is none such.
+    fn begin_shared_read(&self, fault: &Fault, registers: &mut [i64]) -> bool {
+        let real = SHARED_DATA..SHARED_DATA + SHARED_DATA_BYTES;
+        if !real.contains(&fault.address) || fault.error & ERROR_WRITE != 0 || !crate::guest::contains(fault.rip, 12) {
+            return false;
+        }
+        let page = self.kernel_data.refreshed_shared_data(&self.clock);
+        if read_absolute(fault, page, registers) {
+            return true;
+        }
+        let moved = move_registers(registers, &real, page);
+        SHARED_READ.set(moved);
+        registers[libc::REG_EFL as usize] |= TRAP_FLAG;
+        moved
+    }
+
+    /// The instruction has been carried out: its registers point to where the driver believes that the memory is.
+    fn end_shared_read(&self, registers: &mut [i64]) -> bool {
+        if !SHARED_READ.replace(false) {
+            return false;
+        }
+        let page = self.kernel_data.shared_data();
+        move_registers(registers, &(page..page + SHARED_DATA_BYTES), SHARED_DATA);
+        registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
         true
     }
 
@@ -355,6 +412,42 @@ fn is_privileged(code: &[u8]) -> bool {
         ] => true,
         _ => false,
     }
+}
+
+/// Carries out a MOV of the accumulator from an absolute address, the one instruction that has such an address without a
+/// register. False where it is another.
+fn read_absolute(fault: &Fault, page: usize, registers: &mut [i64]) -> bool {
+    let byte = |offset: usize| crate::guest::read::<u8>(fault.rip + offset);
+    let is_short = byte(0) == 0x66;
+    let prefix = usize::from(is_short);
+    let has_rex = byte(prefix) & 0xF0 == 0x40;
+    let is_long = has_rex && byte(prefix) & 8 != 0;
+    let opcode = prefix + usize::from(has_rex);
+    let source = page + (fault.address - SHARED_DATA);
+    let accumulator = &mut registers[libc::REG_RAX as usize];
+    let upper = |bits: u32| *accumulator & (-1_i64 << bits);
+    *accumulator = match byte(opcode) {
+        0xA0 => upper(8) | i64::from(crate::guest::read::<u8>(source)),
+        0xA1 if is_long => crate::guest::read::<i64>(source),
+        0xA1 if is_short => upper(16) | i64::from(crate::guest::read::<u16>(source)),
+        0xA1 => i64::from(crate::guest::read::<u32>(source)),
+        _ => return false,
+    };
+    registers[libc::REG_RIP as usize] += (opcode + 1 + size_of::<usize>()).cast_signed() as i64;
+    true
+}
+
+/// Makes the registers that point into `from` point as far into what begins at `to`. False where none does.
+fn move_registers(registers: &mut [i64], from: &std::ops::Range<usize>, to: usize) -> bool {
+    let mut moved = false;
+    for register in GENERAL_REGISTERS {
+        let value = registers[register as usize].cast_unsigned() as usize;
+        if from.contains(&value) {
+            registers[register as usize] = (to + (value - from.start)).cast_signed() as i64;
+            moved = true;
+        }
+    }
+    moved
 }
 
 /// The general registers in the order of their numbers.

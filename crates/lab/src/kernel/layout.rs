@@ -56,6 +56,7 @@ macro_rules! structures {
         pub(crate) mod $module {
             use super::*;
 
+            #[allow(dead_code, reason = "some are only ever parts of something else")]
             pub(crate) const BYTES: usize = size_of::<$name>();
             $($(
                 pub(crate) const $accessor: Field<$name, $read> = Field::at(offset_of!($name, $field));
@@ -83,12 +84,12 @@ structures! {
         0x45 cancel_irql: u8 => CANCEL_IRQL: u8,
         0x46 apc_environment: u8,
         0x47 allocation_flags: u8 => ALLOCATION_FLAGS: u8,
-        0x48 user_iosb: usize,
-        0x50 user_event: usize,
+        0x48 user_iosb: usize => USER_IOSB: usize,
+        0x50 user_event: usize => USER_EVENT: usize,
         0x58 overlay: [usize; 2],
         0x68 cancel_routine: usize => CANCEL_ROUTINE: usize,
         0x70 user_buffer: usize => USER_BUFFER: usize,
-        0x78 driver_context: [usize; 4],
+        0x78 driver_context: [usize; 4] => DRIVER_CONTEXT: usize,
         0x98 thread: usize => THREAD: usize,
         0xa0 auxiliary_buffer: usize,
         0xa8 list_entry: [usize; 2],
@@ -104,9 +105,9 @@ structures! {
         0x2 flags: u8,
         0x3 control: u8 => CONTROL: u8,
         0x8 argument1: usize => ARGUMENT1: usize,
-        0x10 argument2: usize,
+        0x10 argument2: usize => ARGUMENT2: usize,
         0x18 argument3: usize => ARGUMENT3: usize,
-        0x20 argument4: usize,
+        0x20 argument4: usize => ARGUMENT4: usize,
         0x28 device_object: usize => DEVICE_OBJECT: usize,
         0x30 file_object: usize,
         0x38 completion_routine: usize => COMPLETION_ROUTINE: usize,
@@ -122,7 +123,7 @@ structures! {
         0x10 next_device: usize => NEXT_DEVICE: usize,
         0x18 attached_device: usize => ATTACHED_DEVICE: usize,
         0x20 current_irp: usize,
-        0x28 timer: usize,
+        0x28 timer: usize => TIMER: usize,
         0x30 flags: u32 => FLAGS: u32,
         0x34 characteristics: u32 => CHARACTERISTICS: u32,
         0x38 vpb: usize,
@@ -218,6 +219,82 @@ structures! {
         0x30 dpc: usize => DPC: usize,
         0x38 processor: u32,
         0x3c period: u32 => PERIOD: u32,
+    }
+
+    /// KMUTANT.
+    kmutant: Kmutant, sizeof 0x38 {
+        0x0 header: [usize; 3],
+        0x18 mutant_list_entry: [usize; 2],
+        0x28 owner_thread: usize => OWNER_THREAD: usize,
+        0x30 abandoned: u8,
+        0x31 apc_disable: u8,
+    }
+
+    /// FAST_MUTEX, and KGUARDED_MUTEX, which it is the same as.
+    fast_mutex: FastMutex, sizeof 0x38 {
+        0x0 count: i32 => COUNT: i32,
+        0x8 owner: usize => OWNER: usize,
+        0x10 contention: u32 => CONTENTION: u32,
+        0x18 event: [usize; 3] => EVENT: usize,
+        0x30 old_irql: u32 => OLD_IRQL: u32,
+    }
+
+    /// The part of every lookaside list that code which is inlined into drivers uses.
+    lookaside: Lookaside, sizeof 0x60 {
+        0x0 list_head: [usize; 2],
+        0x10 depth: u16 => DEPTH: u16,
+        0x12 maximum_depth: u16 => MAXIMUM_DEPTH: u16,
+        0x14 total_allocates: u32,
+        0x18 allocate_misses: u32,
+        0x1c total_frees: u32,
+        0x20 free_misses: u32,
+        0x24 pool_type: u32 => POOL_TYPE: u32,
+        0x28 tag: u32 => TAG: u32,
+        0x2c size: u32 => SIZE: u32,
+        0x30 allocate: usize => ALLOCATE: usize,
+        0x38 free: usize => FREE: usize,
+        0x40 list_entry: [usize; 2],
+        0x50 rest: [u32; 4],
+    }
+
+    /// IO_CSQ.
+    csq: Csq, sizeof 0x40 {
+        0x0 kind: u32 => TYPE: u32,
+        0x8 insert: usize => INSERT: usize,
+        0x10 remove: usize => REMOVE: usize,
+        0x18 peek_next: usize => PEEK_NEXT: usize,
+        0x20 acquire_lock: usize => ACQUIRE_LOCK: usize,
+        0x28 release_lock: usize => RELEASE_LOCK: usize,
+        0x30 complete_canceled: usize => COMPLETE_CANCELED: usize,
+        0x38 reserved: usize,
+    }
+
+    /// IO_CSQ_IRP_CONTEXT.
+    csq_irp_context: CsqIrpContext, sizeof 0x18 {
+        0x0 kind: u32 => TYPE: u32,
+        0x8 irp: usize => IRP: usize,
+        0x10 csq: usize => CSQ: usize,
+    }
+
+    /// OBJECT_ATTRIBUTES.
+    object_attributes: ObjectAttributes, sizeof 0x30 {
+        0x0 length: u32,
+        0x8 root_directory: usize => ROOT_DIRECTORY: usize,
+        0x10 object_name: usize => OBJECT_NAME: usize,
+        0x18 attributes: u32,
+        0x20 security_descriptor: usize,
+        0x28 security_quality_of_service: usize,
+    }
+
+    /// RTL_QUERY_REGISTRY_TABLE.
+    query_table: QueryTable, sizeof 0x38 {
+        0x0 routine: usize => ROUTINE: usize,
+        0x8 flags: u32 => FLAGS: u32,
+        0x10 name: usize => NAME: usize,
+        0x18 entry_context: usize => ENTRY_CONTEXT: usize,
+        0x20 default_type: u32 => DEFAULT_TYPE: u32,
+        0x28 default_data: usize => DEFAULT_DATA: usize,
+        0x30 default_length: u32 => DEFAULT_LENGTH: u32,
     }
 }
 

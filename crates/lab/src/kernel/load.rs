@@ -105,6 +105,16 @@ impl Machine {
         self.internal_routine(exports::FORWARD_COMPLETION)
     }
 
+    /// What a cancel-safe queue sets as the cancel routine of its IRPs.
+    pub(crate) fn csq_cancel_routine(&self) -> usize {
+        self.internal_routine(exports::CSQ_CANCEL)
+    }
+
+    /// The address that drivers know an exported function by.
+    pub(crate) fn exported(&self, name: &str) -> usize {
+        self.internal_routine(name)
+    }
+
     fn internal_routine(&self, name: &str) -> usize {
         exports::address(self, name).map_or(0, |address| address.addr().get())
     }

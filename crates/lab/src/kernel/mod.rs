@@ -12,15 +12,18 @@ mod data;
 pub(crate) mod entry;
 pub(crate) mod exports;
 mod fault;
+mod handles;
 pub(crate) mod io;
 pub(crate) mod layout;
 mod load;
 pub(crate) mod observer;
 pub(crate) mod random;
+mod registry;
 mod report;
 pub(crate) mod scheduler;
 pub mod status;
 mod sync;
+mod threads;
 pub(crate) mod trace;
 
 use std::{
@@ -34,6 +37,7 @@ use self::{
     data::{KernelData, ProcessorData},
     entry::{Frame, Gate},
     exports::Call,
+    handles::Handles,
     io::{
         completion_ex::Wrappers,
         device::Devices,
@@ -43,9 +47,11 @@ use self::{
     load::Driver,
     observer::{Moment, Observers, Planned},
     random::Random,
+    registry::Registry,
     scheduler::Scheduler,
     status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
-    sync::{dispatcher::Waits, timer::Timers},
+    sync::{dispatcher::Waits, resource::Resources, timer::Timers},
+    threads::Threads,
     trace::{Event, Trace, What},
 };
 use crate::{
@@ -95,6 +101,10 @@ pub(crate) struct Machine {
     pub(crate) wrappers: Wrappers,
     pub(crate) waits: Waits,
     pub(crate) timers: Timers,
+    pub(crate) resources: Resources,
+    pub(crate) threads: Threads,
+    pub(crate) handles: Handles,
+    pub(crate) registry: Registry,
     pub(crate) kernel_data: KernelData,
     pub(crate) processor_data: ProcessorData,
     pub(crate) driver: RefCell<Option<Rc<Driver>>>,
@@ -193,6 +203,10 @@ impl Machine {
             wrappers: Wrappers::default(),
             waits: Waits::default(),
             timers: Timers::default(),
+            resources: Resources::default(),
+            threads: Threads::default(),
+            handles: Handles::default(),
+            registry: Registry::new(&config.service),
             kernel_data,
             processor_data,
             driver: RefCell::default(),

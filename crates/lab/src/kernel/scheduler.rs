@@ -178,6 +178,11 @@ impl Machine {
             .expect("drivers and what they call run in a context")
     }
 
+    /// How many contexts there have been.
+    pub(crate) fn contexts(&self) -> usize {
+        self.scheduler.contexts.borrow().len()
+    }
+
     /// The IRQL of the processor that runs.
     pub(crate) fn irql(&self) -> u8 {
         self.scheduler
@@ -400,6 +405,16 @@ impl Machine {
         true
     }
 
+    /// Ends the running thread where it is: nothing on its stacks is come back to.
+    pub(crate) fn end_thread(&self) -> ! {
+        let context = self.current();
+        context.state.set(State::Finished);
+        self.leave_processor(context);
+        loop {
+            self.suspend();
+        }
+    }
+
     /// Lets a context that blocked run again. Nothing happens to one that did not.
     pub(crate) fn wake(&self, context: &'static Context) {
         if context.state.get() == State::Blocked {
@@ -521,6 +536,9 @@ impl Machine {
     fn nothing_can_run(&self) -> ! {
         let mut stuck: Vec<String> = Vec::new();
         for context in self.scheduler.contexts.borrow().iter() {
+            if self.threads.is_idle(context) {
+                continue;
+            }
             let what = match context.state.get() {
                 State::Blocked => "waits for something that never comes",
                 State::Spinning(_) => "spins on a lock that is never released",

@@ -45,9 +45,9 @@ pub struct Rule {
     pub severity: Severity,
     /// The switch of `offender.sys` that breaks it.
     pub proven_by: &'static str,
-    /// The type of `crates/wdm` with which it cannot be broken.
+    /// The types of `crates/wdm` with which it cannot be broken, with a comma between them.
     pub enforced_by: Option<&'static str>,
-    /// The program that shows it: a file of `tests/compile_fail`.
+    /// The program that shows it: a file of `tests/compile_fail`, by its name without `.rs`.
     pub compile_fail: Option<&'static str>,
 }
 

@@ -31,13 +31,13 @@ macro_rules! rules {
 }
 
 rules! {
-    FORWARD_AFTER_REFUSAL: "0xC4/0x4100F" "IoSetCompletionExCompleteIrp", DV, Fatal, "forward-after-refused-registration";
+    FORWARD_AFTER_REFUSAL: "0xC4/0x4100F" "IoSetCompletionExCompleteIrp", DV, Fatal, "forward-after-refused-registration", enforced by "WithSlot, Rejected" in "IoSetCompletionExCompleteIrp";
     "Where IoSetCompletionRoutineEx fails, the IRP is completed and not sent on.";
-    WRAPPER_LOST: "SDV/IoSetCompletionRoutineExCheck" "IoSetCompletionRoutineExCheck", SDV, Fatal, "registration-lost";
+    WRAPPER_LOST: "SDV/IoSetCompletionRoutineExCheck" "IoSetCompletionRoutineExCheck", SDV, Fatal, "registration-lost", enforced by "WithSlot" in "IoSetCompletionRoutineExCheck";
     "What IoSetCompletionRoutineEx allocated is freed by the routine's call: an IRP that is sent on so that the routine cannot run, or a second registration over the first, leaks it.";
-    REGISTERED_WITH_OTHER_DEVICE: "SDV/IoSetCompletionRoutineExCheckDeviceObject" "IoSetCompletionRoutineExCheckDeviceObject", SDV, Fatal, "register-with-lower-device";
+    REGISTERED_WITH_OTHER_DEVICE: "SDV/IoSetCompletionRoutineExCheckDeviceObject" "IoSetCompletionRoutineExCheckDeviceObject", SDV, Fatal, "register-with-lower-device", enforced by "WithSlot" in "IoSetCompletionRoutineExCheckDeviceObject";
     "IoSetCompletionRoutineEx is given a device object of the caller's own, which keeps the caller's image, and never the lower one.";
-    REGISTERED_NOT_SENT: "SDV/CompletionRoutineRegistered" "CompletionRoutineRegistered", SDV, Fatal, "register-and-complete";
+    REGISTERED_NOT_SENT: "SDV/CompletionRoutineRegistered" "CompletionRoutineRegistered", SDV, Fatal, "register-and-complete", enforced by "WithSlot" in "CompletionRoutineRegistered";
     "After IoSetCompletionRoutineEx the IRP is sent down: one that is completed or kept instead leaks what was allocated.";
 
     CALL_WITH_NO_IRP: "0xC9/0x03" "IoCallDriver with bad IRP type", DV, Fatal, "forward-no-irp";
@@ -60,11 +60,11 @@ rules! {
     "Only a device that something is attached to is detached from.";
     CALL_WITH_CANCEL_ROUTINE: "0xC9/0x203" "IoCallDriver with a cancel routine set", DV, Fatal, "forward-with-cancel-routine";
     "An IRP that is sent on has no cancel routine.";
-    CALL_WHILE_BELOW: "0xC9/0x205" "forwarding an IRP that is queued below", DV, Fatal, "forward-twice";
+    CALL_WHILE_BELOW: "0xC9/0x205" "forwarding an IRP that is queued below", DV, Fatal, "forward-twice", enforced by "Irp" in "CompleteRequest";
     "An IRP that a lower driver has is not sent again.";
     OUT_OF_STACK_LOCATIONS: "0xC9/0x208" "out of stack locations", DV, Fatal, "out-of-stack-locations";
     "An IRP is sent to a stack that it has enough stack locations for.";
-    COMPLETE_WHILE_BELOW: "0xC9/0x209" "completing an IRP that is queued below", DV, Fatal, "complete-while-pending-below";
+    COMPLETE_WHILE_BELOW: "0xC9/0x209" "completing an IRP that is queued below", DV, Fatal, "complete-while-pending-below", enforced by "Irp" in "CompleteRequest";
     "An IRP that a lower driver has is not completed.";
     FREE_IN_USE: "0xC9/0x20A" "IoFreeIrp of an IRP in use", DV, Fatal, "free-irp-in-flight";
     "An IRP is freed when no driver has it any more.";
@@ -74,9 +74,9 @@ rules! {
     "A driver detaches its device when it is removed.";
     REMOVED_NOT_DELETED: "0xC9/0x21E" "REMOVE_DEVICE: not deleted", DV, Fatal, "remove-without-delete";
     "A driver deletes its device when it is removed.";
-    RETURNED_OTHER_STATUS: "0xC9/0x224" "returned status is not IoStatus.Status", DV, Fatal, "return-other-status";
+    RETURNED_OTHER_STATUS: "0xC9/0x224" "returned status is not IoStatus.Status", DV, Fatal, "return-other-status", enforced by "Dispatched" in "LowerDriverReturn";
     "A dispatch routine returns the status that the IRP was completed with, by it or below it.";
-    IRP_DROPPED: "0xC9/0x226" "returned without completing, passing or pending", DV, Fatal, "drop-irp";
+    IRP_DROPPED: "0xC9/0x226" "returned without completing, passing or pending", DV, Fatal, "drop-irp", enforced by "Irp, Outcome" in "IrpProcessingComplete";
     "A dispatch routine completes its IRP, sends it on, or marks it pending.";
     PENDING_NOT_PROPAGATED: "0xC9/0x228" "PendingReturned not propagated", DV, Fatal, "pending-not-propagated";
     "A completion routine that lets completion go on marks the IRP pending where PendingReturned is set.";
@@ -84,13 +84,13 @@ rules! {
     "Only READ, WRITE, POWER, DEVICE_CONTROL and INTERNAL_DEVICE_CONTROL are sent at DISPATCH_LEVEL.";
     CANCEL_ROUTINE_LEFT: "0xC9/0x23C" "completed without clearing the cancel routine", DV, Fatal, "cancel-routine-left-by-completion-routine";
     "A completion routine that lets completion go on leaves no cancel routine in the IRP.";
-    PENDING_NOT_MARKED: "0xC9/0x23D" "STATUS_PENDING without IoMarkIrpPending", DV, Fatal, "pending-not-marked";
+    PENDING_NOT_MARKED: "0xC9/0x23D" "STATUS_PENDING without IoMarkIrpPending", DV, Fatal, "pending-not-marked", enforced by "Dispatched" in "MarkIrpPending2";
     "A dispatch routine that returns STATUS_PENDING has marked the IRP, or a lower driver has it.";
-    MARKED_NOT_PENDING: "0xC9/0x23E" "IoMarkIrpPending without STATUS_PENDING", DV, Fatal, "marked-not-pending";
+    MARKED_NOT_PENDING: "0xC9/0x23E" "IoMarkIrpPending without STATUS_PENDING", DV, Fatal, "marked-not-pending", enforced by "Irp, Held" in "MarkIrpPending";
     "A dispatch routine that marks the IRP pending returns STATUS_PENDING.";
     POWER_PAGABLE_NOT_INHERITED: "0xC9/0x23F" "DO_POWER_PAGABLE not inherited", DV, Fatal, "power-pagable-not-copied";
     "A filter has DO_POWER_PAGABLE where the device below it has.";
-    DELETED_TWICE: "0xC9/0x240" "IoDeleteDevice twice", DV, Fatal, "delete-twice";
+    DELETED_TWICE: "0xC9/0x240" "IoDeleteDevice twice", DV, Fatal, "delete-twice", enforced by "RemoveDevice, Device" in "DeleteDevice";
     "A device object is deleted once.";
     STILL_INITIALIZING: "0xC9/0x243" "DO_DEVICE_INITIALIZING not cleared", DV, Fatal, "initializing-not-cleared";
     "AddDevice clears DO_DEVICE_INITIALIZING before it returns.";
@@ -98,10 +98,10 @@ rules! {
     "A filter has the buffering of the device below it.";
     DEVICE_TYPE_NOT_INHERITED: "0xC9/0x246" "DeviceType not copied", DV, Fatal, "device-type-not-copied";
     "A filter has the type of the device below it.";
-    REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove";
+    REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove", enforced by "RemoveDevice" in "PnpRemove";
     "REMOVE_DEVICE does not fail.";
 
-    RETURNED_AT_OTHER_IRQL: "0xC4/0x2001D" "IrqlReturn", DV, Fatal, "return-at-other-irql";
+    RETURNED_AT_OTHER_IRQL: "0xC4/0x2001D" "IrqlReturn", DV, Fatal, "return-at-other-irql", enforced by "SpinLockGuard, Dispatch" in "IrqlReturn";
     "A driver's routine returns at the IRQL that it was called at. For a dispatch routine this is 0xC9/0x05 as well.";
     COMPLETION_ROUTINE_CHANGED_IRQL: "0xC4/0xFA" "completion routine changed the IRQL", DV, Fatal, "completion-routine-changes-irql";
     "A completion routine returns at the IRQL that it was called at.";
@@ -109,13 +109,13 @@ rules! {
     "KeRaiseIrql raises.";
     IRQL_LOWERED_UPWARDS: "0xC4/0x31" "KeLowerIrql to a higher IRQL", DV, Fatal, "lower-irql-upwards";
     "KeLowerIrql lowers.";
-    SPIN_LOCK_RELEASED_BELOW_DISPATCH: "0xC4/0x32" "spin lock released below DISPATCH_LEVEL", DV, Fatal, "release-spin-lock-at-passive";
+    SPIN_LOCK_RELEASED_BELOW_DISPATCH: "0xC4/0x32" "spin lock released below DISPATCH_LEVEL", DV, Fatal, "release-spin-lock-at-passive", enforced by "SpinLockGuard" in "IrqlKeReleaseSpinLock";
     "A spin lock is released at DISPATCH_LEVEL.";
     WAIT_AT_DISPATCH: "0xC4/0x3B" "wait at DISPATCH_LEVEL", DV, Fatal, "wait-at-dispatch";
     "A thread waits below DISPATCH_LEVEL only, unless its timeout is zero.";
-    SPIN_LOCK_HELD: "0xC4/0x40009" "SpinLock", DV, Fatal, "spin-lock-held-at-return";
+    SPIN_LOCK_HELD: "0xC4/0x40009" "SpinLock", DV, Fatal, "spin-lock-held-at-return", enforced by "SpinLockGuard" in "SpinlockRelease";
     "A routine releases each spin lock that it acquires, once, before it returns.";
-    COMPLETE_UNDER_SPIN_LOCK: "SDV/SpinLockSafe" "SpinLockSafe", SDV, Fatal, "complete-under-spin-lock";
+    COMPLETE_UNDER_SPIN_LOCK: "SDV/SpinLockSafe" "SpinLockSafe", SDV, Fatal, "complete-under-spin-lock", enforced by "SpinLockGuard, Dispatch, Held, Irp" in "SpinLockSafe";
     "IoCompleteRequest is not called with a spin lock held.";
 
     POOL_LEAKED: "0xC4/0x62" "pool not freed at unload", DV, Fatal, "leak-pool";
@@ -124,20 +124,20 @@ rules! {
     "A remove lock is released with the tag that it was acquired with.";
     REMOVE_LOCK_WAIT_OTHER_TAG: "0xC4/0xD6" "IoReleaseRemoveLockAndWait with another tag", DV, Fatal, "wait-with-other-tag";
     "A remove lock is waited for with the tag that it was acquired with.";
-    REMOVE_LOCK_INITIALISED_TWICE: "0xC4/0xD7" "remove lock initialised twice", DV, Fatal, "initialise-remove-lock-twice";
+    REMOVE_LOCK_INITIALISED_TWICE: "0xC4/0xD7" "remove lock initialised twice", DV, Fatal, "initialise-remove-lock-twice", enforced by "Device" in "MultRemoveLock";
     "A remove lock is initialised once in the life of its device.";
-    REMOVE_LOCK_LEAKED: "SDV/RemoveLock" "RemoveLock", SDV, Fatal, "leak-remove-lock";
+    REMOVE_LOCK_LEAKED: "SDV/RemoveLock" "RemoveLock", SDV, Fatal, "leak-remove-lock", enforced by "Irp" in "RemoveLock";
     "Each acquisition of a remove lock is released, when the IRP that it was for has been completed at the latest. Releasing it in the completion routine is right; the letter of RemoveLockRelease2 and its like, which want it released in dispatch, is not applied.";
 
-    COMPLETED_TWICE: "0x44" "MULTIPLE_IRP_COMPLETE_REQUESTS", DV, Fatal, "complete-twice";
+    COMPLETED_TWICE: "0x44" "MULTIPLE_IRP_COMPLETE_REQUESTS", DV, Fatal, "complete-twice", enforced by "Irp" in "DoubleCompletion";
     "An IRP is completed once. SDV's name for it is DoubleCompletion.";
-    SUCCEEDED_WHAT_FAILED: "SDV/CompleteRequestStatusCheck" "CompleteRequestStatusCheck", SDV, Fatal, "succeed-what-failed-below";
+    SUCCEEDED_WHAT_FAILED: "SDV/CompleteRequestStatusCheck" "CompleteRequestStatusCheck", SDV, Fatal, "succeed-what-failed-below", enforced by "NtError, Held" in "CompleteRequestStatusCheck";
     "An IRP that failed below is not turned into a success.";
     FREED_TWICE: "0xC2/0x07" "BAD_POOL_CALLER: freed twice", DV, Fatal, "free-twice";
     "A pool block is freed once.";
     SLACK_OVERWRITTEN: "0xC1" "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION", DV, Fatal, "overwrite-slack";
     "A driver writes to no byte beside its pool blocks.";
-    FREED_POOL_ACCESSED: "0xD5" "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL", DV, Fatal, "use-after-free";
+    FREED_POOL_ACCESSED: "0xD5" "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL", DV, Fatal, "use-after-free", enforced by "Array" in "a_pool_block_is_not_used_after_it_is_freed";
     "A driver does not touch what has been freed.";
     POOL_OVERRUN: "0xD6" "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", DV, Fatal, "pool-overrun";
     "A driver stays within its pool blocks.";

@@ -86,6 +86,32 @@ pub(crate) struct Tally {
     succeeded: Cell<u64>,
     failed: Cell<u64>,
     running: Cell<usize>,
+    reads: Transfers,
+    writes: Transfers,
+}
+
+/// What initiators count of READ, or of WRITE: what a driver that counts must have seen.
+#[derive(Default)]
+struct Transfers {
+    sent: Cell<u64>,
+    bytes_requested: Cell<u64>,
+    succeeded: Cell<u64>,
+    bytes_transferred: Cell<u64>,
+    failed: Cell<u64>,
+}
+
+impl Tally {
+    fn transfers(&self, major: u8) -> Option<&Transfers> {
+        match major {
+            IRP_MJ_READ => Some(&self.reads),
+            IRP_MJ_WRITE => Some(&self.writes),
+            _ => None,
+        }
+    }
+}
+
+fn add(counter: &Cell<u64>, by: u64) {
+    counter.set(counter.get() + by);
 }
 
 impl Machine {
@@ -112,7 +138,7 @@ impl Machine {
             let stalled = !handle_closed && tally.running.get() > 0;
             if stalled && self.is_last_resort_taken() {
                 handle_closed = true;
-                self.close_handle(device);
+                self.close_device(device);
             }
         }
         self.set_last_resort(None);
@@ -120,10 +146,21 @@ impl Machine {
         self.reporter.count("requests failed", tally.failed.get());
         self.reporter
             .count("requests under way, at most", tally.under_way_max.get());
+        for (name, transfers) in [("READ", &tally.reads), ("WRITE", &tally.writes)] {
+            for (what, counter) in [
+                ("sent", &transfers.sent),
+                ("bytes requested", &transfers.bytes_requested),
+                ("succeeded", &transfers.succeeded),
+                ("bytes transferred", &transfers.bytes_transferred),
+                ("failed", &transfers.failed),
+            ] {
+                self.reporter.count(&format!("{name} {what}"), counter.get());
+            }
+        }
     }
 
     /// Cancels what is under way and sends IRP_MJ_CLEANUP, as the I/O manager does when a handle is closed.
-    fn close_handle(&'static self, device: usize) {
+    fn close_device(&'static self, device: usize) {
         self.reporter.count("handles closed with requests under way", 1);
         let outstanding: Vec<_> = self.outstanding.borrow().values().cloned().collect();
         for irp in outstanding {
@@ -232,6 +269,10 @@ impl Machine {
                 irp::FLAGS.set(irp.address, IRP_PAGING_IO | IRP_NOCACHE | synchronous);
             }
         }
+        if let Some(transfers) = tally.transfers(major) {
+            add(&transfers.sent, 1);
+            add(&transfers.bytes_requested, bytes as u64);
+        }
         *place.request.borrow_mut() = Some(Request {
             irp: Rc::clone(&irp),
             major,
@@ -291,10 +332,19 @@ impl Machine {
         let status = request.irp.final_status.get();
         if nt_success(status) {
             tally.succeeded.set(tally.succeeded.get() + 1);
+            if let Some(transfers) = tally.transfers(request.major) {
+                add(&transfers.succeeded, 1);
+                add(&transfers.bytes_transferred, request.irp.final_information.get() as u64);
+            }
             self.check_data(place, &request);
         } else {
             tally.failed.set(tally.failed.get() + 1);
             self.reporter.count(&format!("ended with {}", status::name(status)), 1);
+            if let Some(transfers) = tally.transfers(request.major) {
+                add(&transfers.failed, 1);
+                self.reporter
+                    .count(&format!("READ or WRITE ended with {}", status::name(status)), 1);
+            }
             if request.major == IRP_MJ_WRITE {
                 *place.written.borrow_mut() = None;
             }

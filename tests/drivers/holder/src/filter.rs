@@ -33,8 +33,8 @@ impl Driver for Holder {
         add.attach(State { slab, parked })
     }
 
-    fn dispatch<'irp>(irp: Irp<'irp, Self>) -> Outcome<'irp, Self> {
-        Ok(match irp.request() {
+    fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
+        Ok(match request {
             Request::RemoveDevice(mut removal) => {
                 let (device, irql) = removal.device_and_irql();
                 close(device, irql.as_dispatch());
@@ -44,6 +44,23 @@ impl Driver for Holder {
                 let (device, irql) = irp.device_and_irql();
                 close(device, irql);
                 irp.succeed_and_call()
+            }
+            Request::CancelRemoveDevice(mut irp)
+            | Request::StopDevice(mut irp)
+            | Request::CancelStopDevice(mut irp) => {
+                let (device, irql) = irp.device_and_irql();
+                complete_parked(device, irql);
+                irp.succeed_and_call()
+            }
+            Request::QueryRemoveDevice(mut irp) | Request::QueryStopDevice(mut irp) => {
+                let (device, irql) = irp.device_and_irql();
+                complete_parked(device, irql);
+                irp.succeed_and_call()
+            }
+            Request::MustPass(mut irp) => {
+                let (device, irql) = irp.device_and_irql();
+                complete_parked(device, irql);
+                irp.skip_and_call()
             }
             Request::Read { irp, .. } => read(after_parked(irp))?,
             Request::Write { irp, length } => write(after_parked(irp), length)?,

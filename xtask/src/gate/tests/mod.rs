@@ -170,6 +170,25 @@ fn dll_names_are_compared_without_case_and_listed_exports_pass() {
 }
 
 #[test]
+fn a_function_that_two_images_of_windows_export_may_come_from_either_and_another_may_not() {
+    // What the driver is held to, and what the fixture calls.
+    let allowed = crate::imports::allowed().iter().flat_map(Import::of);
+    let allowed: Vec<_> = allowed.chain([EXPECTED.imports[0]]).collect();
+    let expected = Expected {
+        imports: &allowed,
+        ..EXPECTED
+    };
+    let found = |dll, name| {
+        let built = Fixture::with(|fixture| fixture.imports[1] = (dll, vec![name])).build();
+        let findings = findings(&built, &expected);
+        findings.iter().map(|finding| finding.check).collect::<Vec<_>>()
+    };
+    assert_eq!(found("HAL.dll", "KeQueryPerformanceCounter"), []);
+    assert_eq!(found("ntoskrnl.exe", "KeQueryPerformanceCounter"), []);
+    assert_eq!(found("HAL.dll", "IofCallDriver"), [Check::Imports]);
+}
+
+#[test]
 fn a_signed_image_passes() {
     let mut built = Fixture::good().build();
     let offset = built.image.len() as u32;

@@ -66,6 +66,7 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeBugCheck", |call| call.machine.bug_check(call.u32(0), [0; 4])),
     export("DbgPrint", |call| call.machine.debug_print(call, 0)),
     export("DbgPrintEx", |call| call.machine.debug_print(call, 2)),
+    export("vDbgPrintEx", |call| call.machine.debug_print_list(call, 2)),
 ];
 
 fn large(value: u64) -> usize {
@@ -91,18 +92,17 @@ pub(super) fn data(machine: &Machine, name: &str) -> Option<usize> {
         }
         "KdDebuggerEnabled" => Some(machine.kernel_data.debugger_enabled()),
         "KdDebuggerNotPresent" => Some(machine.kernel_data.debugger_not_present()),
+        "KeTickCount" => Some(machine.kernel_data.refreshed_shared_data(&machine.clock) + 0x320),
+        "PsInitialSystemProcess" => Some(machine.kernel_data.system_process()),
+        "NtBuildNumber" => Some(machine.kernel_data.build_number()),
+        "PsThreadType"
+        | "PsProcessType"
+        | "IoFileObjectType"
+        | "IoDeviceObjectType"
+        | "IoDriverObjectType"
+        | "ExEventObjectType"
+        | "ExSemaphoreObjectType" => Some(machine.kernel_data.object_type()),
         "InitSafeBootMode" => Some(machine.kernel_data.safe_boot_mode()),
         _ => None,
-    }
-}
-
-impl Machine {
-    /// DbgPrint: the text is counted and, where the run keeps a log, shown. The result is STATUS_SUCCESS.
-    fn debug_print(&self, call: &Call, format: usize) -> usize {
-        let format_address = call.pointer(format);
-        let text = super::rtl::format(format_address, |index| call.pointer(format + 1 + index));
-        self.reporter.count("DbgPrint", 1);
-        self.print(text.trim_end());
-        0
     }
 }

@@ -3,13 +3,19 @@
 use super::{Call, Export, export};
 use crate::{
     guest,
-    kernel::{Machine, layout::mdl, scheduler::DISPATCH_LEVEL},
+    kernel::{
+        Machine,
+        layout::{irp, mdl},
+        scheduler::DISPATCH_LEVEL,
+    },
     pool::{Contents, NoBlock, Owner},
     rules,
 };
 
 const POOL_FLAG_UNINITIALIZED: usize = 0x2;
 const MDL_TAG: u32 = u32::from_le_bytes(*b"Mdl ");
+
+const CONTIGUOUS_TAG: u32 = u32::from_le_bytes(*b"MmCm");
 
 const MDL_MAPPED_TO_SYSTEM_VA: u16 = 0x1;
 const MDL_PAGES_LOCKED: u16 = 0x2;
@@ -55,6 +61,55 @@ pub(super) const EXPORTS: &[Export] = &[
         let tag = u32::from_le_bytes(*b"None");
         allocate(call, "ExAllocatePool", call.pointer(1), tag, Contents::Uninitialized)
     }),
+    export("ExAllocatePoolWithQuotaTag", |call| {
+        allocate(
+            call,
+            "ExAllocatePoolWithQuotaTag",
+            call.pointer(1),
+            call.u32(2),
+            Contents::Uninitialized,
+        )
+    }),
+    export("ExAllocatePoolWithTagPriority", |call| {
+        allocate(
+            call,
+            "ExAllocatePoolWithTagPriority",
+            call.pointer(1),
+            call.u32(2),
+            Contents::Uninitialized,
+        )
+    }),
+    export("MmAllocateContiguousMemory", |call| {
+        let bytes = call.pointer(0).next_multiple_of(4096);
+        allocate(
+            call,
+            "MmAllocateContiguousMemory",
+            bytes,
+            CONTIGUOUS_TAG,
+            Contents::Uninitialized,
+        )
+    }),
+    export("MmAllocateNonCachedMemory", |call| {
+        let bytes = call.pointer(0).next_multiple_of(4096);
+        allocate(
+            call,
+            "MmAllocateNonCachedMemory",
+            bytes,
+            CONTIGUOUS_TAG,
+            Contents::Uninitialized,
+        )
+    }),
+    export("MmFreeContiguousMemory", free),
+    export("MmFreeNonCachedMemory", free),
+    export("MmGetPhysicalAddress", |call| call.pointer(0)),
+    export("MmIsAddressValid", |call| {
+        usize::from(guest::contains(call.pointer(0), 1))
+    }),
+    export("MmSizeOfMdl", |call| {
+        mdl::BYTES + 8 * ((call.pointer(0) & 4095) + call.pointer(1)).div_ceil(4096)
+    }),
+    export("ProbeForRead", |_| 0),
+    export("ProbeForWrite", |_| 0),
     export("ExFreePool", free),
     export("ExFreePoolWithTag", free),
     export("ExFreePool2", free),
@@ -63,7 +118,15 @@ pub(super) const EXPORTS: &[Export] = &[
         if machine.fails("IoAllocateMdl") {
             return 0;
         }
-        machine.allocate_mdl(call.pointer(0), call.u32(1)).unwrap_or_default()
+        let list = machine.allocate_mdl_for(Owner::Driver, call.site(), call.pointer(0), call.u32(1));
+        let Some(list) = list else {
+            return 0;
+        };
+        let (secondary, irp) = (call.boolean(2), call.pointer(4));
+        if irp != 0 {
+            attach_to_irp(list, secondary, irp);
+        }
+        list
     }),
     export("IoFreeMdl", |call| {
         call.machine.free_pool(call.pointer(0), call.site());
@@ -130,6 +193,21 @@ fn free(call: &Call) -> usize {
     0
 }
 
+/// Makes an MDL the one of an IRP, or the last of its chain.
+fn attach_to_irp(list: usize, secondary: bool, address: usize) {
+    let first = irp::MDL_ADDRESS.get(address);
+    if !secondary || first == 0 {
+        irp::MDL_ADDRESS.set(address, list);
+        return;
+    }
+    let mut last = first;
+    // MDL.Next is its first field.
+    while guest::read::<usize>(last) != 0 {
+        last = guest::read::<usize>(last);
+    }
+    guest::write(last, list);
+}
+
 fn start_of(address: usize) -> usize {
     mdl::START_VA.get(address) + mdl::BYTE_OFFSET.get(address) as usize
 }
@@ -163,18 +241,23 @@ impl Machine {
     }
 
     /// ExFreePool and its like.
-    fn free_pool(&self, address: usize, site: u32) {
+    pub(crate) fn free_pool(&self, address: usize, site: u32) {
         let freed = self.pool.borrow_mut().free(address, site);
         if let Err(error) = freed {
             self.bad_free(address, &error);
         }
     }
 
-    /// IoAllocateMdl.
+    /// An MDL of the kernel's own.
     pub(crate) fn allocate_mdl(&self, start: usize, bytes: u32) -> Option<usize> {
+        self.allocate_mdl_for(Owner::Kernel, 0, start, bytes)
+    }
+
+    /// IoAllocateMdl.
+    pub(crate) fn allocate_mdl_for(&self, owner: Owner, site: u32, start: usize, bytes: u32) -> Option<usize> {
         let pages = ((start & 4095) + bytes as usize).div_ceil(4096);
         let size = mdl::BYTES + 8 * pages;
-        let block = self.allocate(size, MDL_TAG, Owner::Kernel, 0, Contents::Zeroed)?;
+        let block = self.allocate(size, MDL_TAG, owner, site, Contents::Zeroed)?;
         mdl::SIZE.set(block, u16::try_from(size).unwrap_or(u16::MAX));
         write_mdl(block, start, bytes);
         Some(block)

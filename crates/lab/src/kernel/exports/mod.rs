@@ -3,12 +3,21 @@
 //! A function that is not here is bound to a trap by the loader, so any driver loads, and a run ends only where the
 //! driver calls what is missing.
 
+mod device;
 mod executive;
+mod format;
 mod io;
 mod leaf;
+mod list;
+mod locks;
 mod memory;
+mod registry;
+mod request;
 mod rtl;
+mod string;
 mod sync;
+mod system;
+mod thread;
 
 use std::{collections::HashMap, ffi::c_void, ptr::NonNull, sync::LazyLock};
 
@@ -58,6 +67,12 @@ impl Call {
 }
 
 impl Machine {
+    /// Where in the driver's image the kernel was called from, or 0 where no driver called.
+    pub(crate) fn current_site(&self) -> u32 {
+        let frame = self.scheduler.running().and_then(|context| context.frame.get());
+        frame.map_or(0, |frame| self.site(frame))
+    }
+
     /// Where in the driver's image a call returns to.
     pub(crate) fn site(&self, frame: Frame) -> u32 {
         let driver = self.driver.borrow();
@@ -95,8 +110,15 @@ pub(crate) const UNLOAD_SAFE_COMPLETION: &str = "IopUnloadSafeCompletion";
 /// The name of the routine that IoForwardIrpSynchronously writes into a stack location.
 pub(crate) const FORWARD_COMPLETION: &str = "IopForwardCompletion";
 
+/// The name of the cancel routine of IRPs in a cancel-safe queue.
+pub(crate) const CSQ_CANCEL: &str = "IopCsqCancelRoutine";
+
 /// What stands in places that a driver may see and does not call.
-const INTERNAL: [Export; 3] = [
+const INTERNAL: [Export; 4] = [
+    export(CSQ_CANCEL, |call| {
+        call.machine.csq_cancel(call.pointer(1));
+        0
+    }),
     export(INVALID_DEVICE_REQUEST, |call| {
         call.machine
             .cannot("the driver called IopInvalidDeviceRequest by itself, which the lab does not simulate")
@@ -117,13 +139,21 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 6] = [
+    let parts: [&'static [Export]; 14] = [
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
         executive::EXPORTS,
         memory::EXPORTS,
         rtl::EXPORTS,
+        string::EXPORTS,
+        locks::EXPORTS,
+        list::EXPORTS,
+        thread::EXPORTS,
+        request::EXPORTS,
+        device::EXPORTS,
+        system::EXPORTS,
+        registry::EXPORTS,
     ];
     let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
     let numbers = exports

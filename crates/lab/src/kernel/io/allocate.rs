@@ -13,13 +13,12 @@ const TAG: u32 = u32::from_le_bytes(*b"Irp ");
 impl Machine {
     /// IoAllocateIrp, for the driver or an initiator. `None` where there is no memory.
     pub(crate) fn allocate_irp(&self, stack_count: u8, origin: Origin) -> Option<Rc<IrpRecord>> {
-        let address = self.allocate(
-            Self::irp_bytes(stack_count),
-            TAG,
-            pool::Owner::Kernel,
-            0,
-            pool::Contents::Uninitialized,
-        )?;
+        let (owner, site) = match origin {
+            Origin::Initiator => (pool::Owner::Kernel, 0),
+            Origin::Driver | Origin::Threaded => (pool::Owner::Driver, self.current_site()),
+        };
+        let bytes = Self::irp_bytes(stack_count);
+        let address = self.allocate(bytes, TAG, owner, site, pool::Contents::Uninitialized)?;
         Some(self.register_irp(address, stack_count, origin))
     }
 
@@ -40,6 +39,13 @@ impl Machine {
                 Some(&record),
                 &rules::FREE_IN_USE,
                 "IoFreeIrp with an IRP that another driver sent and waits for",
+            );
+        }
+        if record.origin == Origin::Threaded && record.owner.get() != Owner::Sender {
+            self.violation_about(
+                Some(&record),
+                &rules::FREE_IN_USE,
+                "IoFreeIrp with an IRP that the I/O manager frees: it was built for a thread",
             );
         }
         if !matches!(record.owner.get(), Owner::Sender | Owner::Done) {

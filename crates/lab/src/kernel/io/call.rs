@@ -23,7 +23,8 @@ pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
 /// IRP_MJ_DEVICE_CONTROL.
 pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
-const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
+/// IRP_MJ_INTERNAL_DEVICE_CONTROL.
+pub(crate) const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
 /// IRP_MJ_POWER.
 pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 /// IRP_MJ_PNP.
@@ -217,7 +218,8 @@ impl Machine {
         if let Some(caller) = caller {
             let own = record.visit(caller, |visit| visit.location);
             let skipped = own == location;
-            let marked = !skipped && self.is_marked(record, own);
+            // Before the lower driver could mark it, which has the same location where this one skipped its own.
+            let marked = self.is_marked(record, own);
             record.visit(caller, |visit| {
                 visit.sent = true;
                 visit.skipped = skipped;

@@ -295,8 +295,10 @@ impl Machine {
                 information: information as u64,
             },
         );
-        if record.origin == Origin::Driver {
-            return;
+        match record.origin {
+            Origin::Driver => return,
+            Origin::Threaded => return self.finish_threaded(record),
+            Origin::Initiator => {}
         }
         self.outstanding.borrow_mut().remove(&record.serial);
         if let Some(returned) = record.sent_returned.get() {

@@ -51,8 +51,10 @@ pub(crate) enum Owner {
 pub(crate) enum Origin {
     /// An initiator of the lab.
     Initiator,
-    /// The driver, with IoAllocateIrp.
+    /// The driver, with IoAllocateIrp or IoBuildAsynchronousFsdRequest: it frees the IRP.
     Driver,
+    /// The I/O manager, which frees it, for the driver: IoBuildDeviceIoControlRequest and its like.
+    Threaded,
 }
 
 /// A registration with IoSetCompletionRoutineEx.

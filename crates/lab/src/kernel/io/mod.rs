@@ -1,10 +1,12 @@
 //! The I/O manager.
 
 pub(crate) mod allocate;
+pub(crate) mod build;
 pub(crate) mod call;
 pub(crate) mod cancel;
 pub(crate) mod complete;
 pub(crate) mod completion_ex;
+pub(crate) mod csq;
 pub(crate) mod device;
 mod forward;
 pub(crate) mod irp;

@@ -9,7 +9,7 @@ use crate::{
     kernel::{
         Machine,
         io::irp::AddressMap,
-        layout::kevent,
+        layout::{kevent, kmutant},
         scheduler::{Context, DISPATCH_LEVEL},
         status::{NtStatus, STATUS_SUCCESS, STATUS_TIMEOUT},
     },
@@ -22,8 +22,12 @@ pub(crate) mod kind {
     pub(crate) const NOTIFICATION_EVENT: u8 = 0;
     /// A synchronisation event is reset by the wait that it ends.
     pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
+    /// A mutex.
+    pub(crate) const MUTANT: u8 = 2;
     /// A semaphore.
     pub(crate) const SEMAPHORE: u8 = 5;
+    /// A thread, signalled when it is over.
+    pub(crate) const THREAD: u8 = 6;
     /// A notification timer.
     pub(crate) const NOTIFICATION_TIMER: u8 = 8;
     /// A synchronisation timer.
@@ -56,18 +60,46 @@ impl Machine {
         old
     }
 
+    /// Whether a wait for the object by the running thread would end at once.
+    fn is_signalled(&self, object: usize) -> bool {
+        kevent::SIGNAL_STATE.get(object) > 0
+            || (kevent::TYPE.get(object) == kind::MUTANT
+                && kmutant::OWNER_THREAD.get(object) == self.processor_data.thread(self.current()))
+    }
+
     /// Takes an object's signal. False where it is not signalled.
     fn take_signal(&self, object: usize) -> bool {
-        let state = kevent::SIGNAL_STATE.get(object);
-        if state <= 0 {
+        if !self.is_signalled(object) {
             return false;
         }
+        let state = kevent::SIGNAL_STATE.get(object);
         match kevent::TYPE.get(object) {
             kind::SYNCHRONIZATION_EVENT | kind::SYNCHRONIZATION_TIMER => kevent::SIGNAL_STATE.set(object, 0),
             kind::SEMAPHORE => kevent::SIGNAL_STATE.set(object, state - 1),
+            kind::MUTANT => {
+                kevent::SIGNAL_STATE.set(object, state - 1);
+                kmutant::OWNER_THREAD.set(object, self.processor_data.thread(self.current()));
+            }
             _ => {}
         }
         true
+    }
+
+    /// Lets the running thread wait until `ready` says so, which is asked again after each [`Self::wake_waiters`].
+    pub(crate) fn wait_for_condition(&'static self, key: usize, mut ready: impl FnMut() -> bool) {
+        while !ready() {
+            let context = self.current();
+            self.waits.0.borrow_mut().entry(key).or_default().push(context);
+            self.block();
+        }
+    }
+
+    /// Lets those look again that wait at `key`.
+    pub(crate) fn wake_waiters(&self, key: usize) {
+        let waiters = self.waits.0.borrow_mut().remove(&key);
+        for context in waiters.into_iter().flatten() {
+            self.wake(context);
+        }
     }
 
     /// Waiting is for threads below DISPATCH_LEVEL, unless they would not.
@@ -84,7 +116,14 @@ impl Machine {
     pub(crate) fn wait_for_object(&'static self, object: usize, timeout: usize) -> NtStatus {
         let deadline_ns = self.deadline(timeout);
         self.wait_allowed("KeWaitForSingleObject", deadline_ns != Some(0));
-        self.wait_until(object, deadline_ns)
+        self.wait_until(&[object], false, deadline_ns)
+    }
+
+    /// KeWaitForMultipleObjects, for all of them or the first.
+    pub(crate) fn wait_for_objects(&'static self, objects: &[usize], all: bool, timeout: usize) -> NtStatus {
+        let deadline_ns = self.deadline(timeout);
+        self.wait_allowed("KeWaitForMultipleObjects", deadline_ns != Some(0));
+        self.wait_until(objects, all, deadline_ns)
     }
 
     /// When a wait with this timeout is over: never, at once (0), or at a time.
@@ -104,12 +143,20 @@ impl Machine {
         })
     }
 
-    fn wait_until(&'static self, object: usize, deadline_ns: Option<u64>) -> NtStatus {
+    /// The status of a wait that ended is the index of the object, where it was for any of them.
+    fn wait_until(&'static self, objects: &[usize], all: bool, deadline_ns: Option<u64>) -> NtStatus {
         let context = self.current();
         let mut timer_set = false;
         loop {
-            if self.take_signal(object) {
-                return STATUS_SUCCESS;
+            if all {
+                if objects.iter().all(|&object| self.is_signalled(object)) {
+                    for &object in objects {
+                        self.take_signal(object);
+                    }
+                    return STATUS_SUCCESS;
+                }
+            } else if let Some(index) = objects.iter().position(|&object| self.take_signal(object)) {
+                return NtStatus::try_from(index).unwrap_or(STATUS_SUCCESS);
             }
             if let Some(deadline_ns) = deadline_ns {
                 if deadline_ns <= self.clock.now_ns() {
@@ -121,7 +168,9 @@ impl Machine {
                         .at(deadline_ns, Box::new(move |machine| machine.wake(context)));
                 }
             }
-            self.waits.0.borrow_mut().entry(object).or_default().push(context);
+            for &object in objects {
+                self.waits.0.borrow_mut().entry(object).or_default().push(context);
+            }
             self.block();
         }
     }

@@ -1,0 +1,217 @@
+//! Locks of threads: mutexes, fast and guarded mutexes, resources, rundown protection; and queued spin locks.
+
+use super::{Call, Export, export};
+use crate::{
+    guest,
+    kernel::layout::{fast_mutex, kevent},
+};
+
+pub(super) const EXPORTS: &[Export] = &[
+    export("KeInitializeMutex", |call| {
+        call.machine.initialise_mutex(call.pointer(0));
+        0
+    }),
+    export("KeReleaseMutex", |call| {
+        call.machine.release_mutex(call.pointer(0)).cast_unsigned() as usize
+    }),
+    export("KeReadStateMutex", state),
+    export("KeReadStateSemaphore", state),
+    export("KeReadStateTimer", state),
+    export("KeWaitForMutexObject", |call| {
+        let status = call.machine.wait_for_object(call.pointer(0), call.pointer(4));
+        status.cast_unsigned() as usize
+    }),
+    export("KeWaitForMultipleObjects", |call| {
+        let objects: Vec<usize> = (0..call.u32(0) as usize)
+            .map(|index| guest::read(call.pointer(1) + 8 * index))
+            .collect();
+        let all = call.u32(2) == 0;
+        let status = call.machine.wait_for_objects(&objects, all, call.pointer(6));
+        status.cast_unsigned() as usize
+    }),
+    export("ExInitializeFastMutex", initialise_fast),
+    export("KeInitializeGuardedMutex", initialise_fast),
+    export("ExAcquireFastMutex", |call| acquire(call, true, "ExAcquireFastMutex")),
+    export("ExAcquireFastMutexUnsafe", |call| {
+        acquire(call, false, "ExAcquireFastMutexUnsafe")
+    }),
+    export("KeAcquireGuardedMutex", |call| {
+        acquire(call, false, "KeAcquireGuardedMutex")
+    }),
+    export("KeAcquireGuardedMutexUnsafe", |call| {
+        acquire(call, false, "KeAcquireGuardedMutexUnsafe")
+    }),
+    export("ExTryToAcquireFastMutex", |call| {
+        let machine = call.machine;
+        usize::from(machine.try_acquire_fast_mutex(call.pointer(0), true, "ExTryToAcquireFastMutex"))
+    }),
+    export("KeTryToAcquireGuardedMutex", |call| {
+        let machine = call.machine;
+        usize::from(machine.try_acquire_fast_mutex(call.pointer(0), false, "KeTryToAcquireGuardedMutex"))
+    }),
+    export("ExReleaseFastMutex", |call| release(call, true, "ExReleaseFastMutex")),
+    export("ExReleaseFastMutexUnsafe", |call| {
+        release(call, false, "ExReleaseFastMutexUnsafe")
+    }),
+    export("KeReleaseGuardedMutex", |call| {
+        release(call, false, "KeReleaseGuardedMutex")
+    }),
+    export("KeReleaseGuardedMutexUnsafe", |call| {
+        release(call, false, "KeReleaseGuardedMutexUnsafe")
+    }),
+    export("KeEnterGuardedRegion", |_| 0),
+    export("KeLeaveGuardedRegion", |_| 0),
+    export("KeAreApcsDisabled", |call| usize::from(call.machine.irql() > 0)),
+    export("KeAreAllApcsDisabled", |call| usize::from(call.machine.irql() > 0)),
+    export("ExInitializeResourceLite", |call| {
+        call.machine.initialise_resource(call.pointer(0)).cast_unsigned() as usize
+    }),
+    export("ExReinitializeResourceLite", |call| {
+        call.machine.initialise_resource(call.pointer(0)).cast_unsigned() as usize
+    }),
+    export("ExDeleteResourceLite", |call| {
+        call.machine.delete_resource(call.pointer(0));
+        0
+    }),
+    export("ExAcquireResourceExclusiveLite", |call| {
+        resource(call, true, "ExAcquireResourceExclusiveLite")
+    }),
+    export("ExAcquireResourceSharedLite", |call| {
+        resource(call, false, "ExAcquireResourceSharedLite")
+    }),
+    export("ExAcquireSharedStarveExclusive", |call| {
+        resource(call, false, "ExAcquireSharedStarveExclusive")
+    }),
+    export("ExAcquireSharedWaitForExclusive", |call| {
+        resource(call, false, "ExAcquireSharedWaitForExclusive")
+    }),
+    export("ExEnterCriticalRegionAndAcquireResourceExclusive", |call| {
+        let call_name = "ExEnterCriticalRegionAndAcquireResourceExclusive";
+        call.machine.acquire_resource(call.pointer(0), true, true, call_name);
+        current_thread(call)
+    }),
+    export("ExEnterCriticalRegionAndAcquireResourceShared", |call| {
+        let call_name = "ExEnterCriticalRegionAndAcquireResourceShared";
+        call.machine.acquire_resource(call.pointer(0), false, true, call_name);
+        current_thread(call)
+    }),
+    export("ExReleaseResourceLite", release_resource),
+    export("ExReleaseResourceAndLeaveCriticalRegion", release_resource),
+    export("ExReleaseResourceForThreadLite", |call| {
+        let machine = call.machine;
+        machine.release_resource(call.pointer(0), call.pointer(1), "ExReleaseResourceForThreadLite");
+        0
+    }),
+    export("ExConvertExclusiveToSharedLite", |call| {
+        call.machine.share_resource(call.pointer(0));
+        0
+    }),
+    export("ExIsResourceAcquiredExclusiveLite", |call| {
+        usize::from(call.machine.holds_resource(call.pointer(0), true) > 0)
+    }),
+    export("ExIsResourceAcquiredSharedLite", |call| {
+        call.machine.holds_resource(call.pointer(0), false)
+    }),
+    export("ExInitializeRundownProtection", |call| {
+        guest::write(call.pointer(0), 0_usize);
+        0
+    }),
+    export("ExReInitializeRundownProtection", |call| {
+        guest::write(call.pointer(0), 0_usize);
+        0
+    }),
+    export("ExAcquireRundownProtection", |call| {
+        usize::from(call.machine.acquire_rundown(call.pointer(0), 1))
+    }),
+    export("ExAcquireRundownProtectionEx", |call| {
+        usize::from(call.machine.acquire_rundown(call.pointer(0), call.u32(1) as usize))
+    }),
+    export("ExReleaseRundownProtection", |call| {
+        call.machine.release_rundown(call.pointer(0), 1);
+        0
+    }),
+    export("ExReleaseRundownProtectionEx", |call| {
+        call.machine.release_rundown(call.pointer(0), call.u32(1) as usize);
+        0
+    }),
+    export("ExWaitForRundownProtectionRelease", |call| {
+        call.machine.wait_for_rundown(call.pointer(0));
+        0
+    }),
+    export("ExRundownCompleted", |call| {
+        guest::write(call.pointer(0), 1_usize);
+        0
+    }),
+    // KLOCK_QUEUE_HANDLE: the next in the queue, the lock, the IRQL before.
+    export("KeAcquireInStackQueuedSpinLock", |call| {
+        let handle = call.pointer(1);
+        guest::write(handle + 8, call.pointer(0));
+        let irql = call.machine.acquire_spin_lock_raise(call.pointer(0));
+        guest::write(handle + 16, irql);
+        0
+    }),
+    export("KeReleaseInStackQueuedSpinLock", |call| {
+        let handle = call.pointer(0);
+        call.machine
+            .release_spin_lock(guest::read(handle + 8), guest::read(handle + 16));
+        0
+    }),
+    export("KeAcquireInStackQueuedSpinLockAtDpcLevel", |call| {
+        guest::write(call.pointer(1) + 8, call.pointer(0));
+        call.machine.acquire_spin_lock(call.pointer(0));
+        0
+    }),
+    export("KeReleaseInStackQueuedSpinLockFromDpcLevel", |call| {
+        call.machine
+            .release_spin_lock_from_dpc(guest::read(call.pointer(0) + 8));
+        0
+    }),
+    export("KeAcquireSpinLockForDpc", |call| {
+        usize::from(call.machine.acquire_spin_lock_raise(call.pointer(0)))
+    }),
+    export("KeReleaseSpinLockForDpc", |call| {
+        call.machine.release_spin_lock(call.pointer(0), call.u8(1));
+        0
+    }),
+    export("KeTestSpinLock", |call| {
+        usize::from(guest::read::<usize>(call.pointer(0)) == 0)
+    }),
+];
+
+fn state(call: &Call) -> usize {
+    kevent::SIGNAL_STATE.get(call.pointer(0)).cast_unsigned() as usize
+}
+
+fn current_thread(call: &Call) -> usize {
+    call.machine.processor_data.thread(call.machine.current())
+}
+
+fn initialise_fast(call: &Call) -> usize {
+    call.machine.initialise_fast_mutex(call.pointer(0));
+    debug_assert_eq!(fast_mutex::COUNT.get(call.pointer(0)), 1);
+    0
+}
+
+fn acquire(call: &Call, raise: bool, name: &str) -> usize {
+    call.machine.acquire_fast_mutex(call.pointer(0), raise, name);
+    0
+}
+
+fn release(call: &Call, lower: bool, name: &str) -> usize {
+    call.machine.release_fast_mutex(call.pointer(0), lower, name);
+    0
+}
+
+fn resource(call: &Call, exclusive: bool, name: &str) -> usize {
+    usize::from(
+        call.machine
+            .acquire_resource(call.pointer(0), exclusive, call.boolean(1), name),
+    )
+}
+
+fn release_resource(call: &Call) -> usize {
+    let thread = current_thread(call);
+    call.machine
+        .release_resource(call.pointer(0), thread, "ExReleaseResourceLite");
+    0
+}

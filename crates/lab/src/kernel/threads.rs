@@ -1,0 +1,82 @@
+//! Threads that drivers make, and the system's worker threads, which run work items.
+//!
+//! A work item goes to whichever of a few workers is free first, so two of them may run at once and in either order.
+
+use std::{cell::RefCell, collections::VecDeque};
+
+use super::{Machine, data::THREADS_MAX, scheduler::Context, sync::dispatcher::kind};
+
+/// How many work items run at once at most.
+const WORKERS_MAX: usize = 3;
+
+/// Some contexts are left for the machine's own use.
+const CONTEXTS_KEPT: usize = 32;
+
+type Work = Box<dyn FnOnce(&'static Machine)>;
+
+/// The queue of the worker threads, and those that wait for work.
+#[derive(Default)]
+pub(crate) struct Threads {
+    queue: RefCell<VecDeque<Work>>,
+    workers: RefCell<Vec<&'static Context>>,
+    idle: RefCell<Vec<&'static Context>>,
+}
+
+impl Threads {
+    /// Whether this is a worker that has nothing to do.
+    pub(crate) fn is_idle(&self, context: &Context) -> bool {
+        self.idle.borrow().iter().any(|idle| idle.id == context.id)
+    }
+}
+
+impl Machine {
+    /// Has a worker thread do `work`.
+    pub(crate) fn queue_work(&'static self, work: impl FnOnce(&'static Self) + 'static) {
+        self.threads.queue.borrow_mut().push_back(Box::new(work));
+        let idle = self.threads.idle.borrow_mut().pop();
+        if let Some(worker) = idle {
+            self.wake(worker);
+            return;
+        }
+        let workers = self.threads.workers.borrow().len();
+        if workers < WORKERS_MAX {
+            let worker = self.spawn(&format!("system worker {}", workers + 1), Self::serve_work);
+            self.threads.workers.borrow_mut().push(worker);
+        }
+    }
+
+    /// The body of a worker thread.
+    fn serve_work(&'static self) {
+        loop {
+            let work = self.threads.queue.borrow_mut().pop_front();
+            match work {
+                Some(work) => work(self),
+                None => {
+                    self.threads.idle.borrow_mut().push(self.current());
+                    self.block();
+                }
+            }
+        }
+    }
+
+    /// PsCreateSystemThread: returns the address of the thread object. `None` where there is room for no more.
+    pub(crate) fn create_system_thread(&'static self, routine: usize, argument: usize) -> Option<usize> {
+        if self.contexts() + CONTEXTS_KEPT >= THREADS_MAX {
+            return None;
+        }
+        let thread = self.spawn("system thread of the driver", move |machine| {
+            machine.call_callback("system thread routine", routine, &[argument]);
+            machine.signal(machine.processor_data.thread(machine.current()), 1);
+        });
+        let object = self.processor_data.thread(thread);
+        self.initialise_object(object, kind::THREAD, 0);
+        Some(object)
+    }
+
+    /// PsTerminateSystemThread.
+    pub(crate) fn terminate_thread(&'static self) -> ! {
+        self.check_thread_end();
+        self.signal(self.processor_data.thread(self.current()), 1);
+        self.end_thread()
+    }
+}

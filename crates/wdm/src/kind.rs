@@ -1,0 +1,89 @@
+//! Which kind of request an IRP is, by its function codes alone.
+//!
+//! What may be done with each kind is said by the types in `request`. This part is free of the kernel, so that a host can
+//! test it with every code that there is.
+
+/// Codes as the kernel's headers have them, which the bindings are held to.
+macro_rules! codes {
+    ($($name:ident = $value:literal;)*) => {$(
+        const $name: u8 = $value;
+        #[cfg(windows)]
+        const _: () = assert!(wdk_sys::$name == $value);
+    )*};
+}
+
+codes! {
+    IRP_MJ_CLOSE = 0x02;
+    IRP_MJ_READ = 0x03;
+    IRP_MJ_WRITE = 0x04;
+    IRP_MJ_CLEANUP = 0x12;
+    IRP_MJ_POWER = 0x16;
+    IRP_MJ_SYSTEM_CONTROL = 0x17;
+    IRP_MJ_PNP = 0x1b;
+
+    IRP_MN_START_DEVICE = 0x00;
+    IRP_MN_QUERY_REMOVE_DEVICE = 0x01;
+    IRP_MN_REMOVE_DEVICE = 0x02;
+    IRP_MN_CANCEL_REMOVE_DEVICE = 0x03;
+    IRP_MN_STOP_DEVICE = 0x04;
+    IRP_MN_QUERY_STOP_DEVICE = 0x05;
+    IRP_MN_CANCEL_STOP_DEVICE = 0x06;
+    IRP_MN_QUERY_DEVICE_RELATIONS = 0x07;
+    IRP_MN_QUERY_INTERFACE = 0x08;
+    IRP_MN_QUERY_CAPABILITIES = 0x09;
+    IRP_MN_FILTER_RESOURCE_REQUIREMENTS = 0x0d;
+    IRP_MN_QUERY_PNP_DEVICE_STATE = 0x14;
+    IRP_MN_DEVICE_USAGE_NOTIFICATION = 0x16;
+    IRP_MN_SURPRISE_REMOVAL = 0x17;
+}
+
+/// The kinds: what [`Request`](crate::Request) tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    RemoveDevice,
+    SurpriseRemoval,
+    QueryRemoveDevice,
+    CancelRemoveDevice,
+    QueryStopDevice,
+    StopDevice,
+    CancelStopDevice,
+    Read,
+    Write,
+    MustPass,
+    Other,
+}
+
+impl Kind {
+    /// The kind of an IRP with these codes.
+    pub(crate) const fn of(major_function: u8, minor_function: u8) -> Self {
+        match major_function {
+            IRP_MJ_PNP => Self::of_pnp(minor_function),
+            IRP_MJ_READ => Self::Read,
+            IRP_MJ_WRITE => Self::Write,
+            IRP_MJ_CLEANUP | IRP_MJ_CLOSE | IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL => Self::MustPass,
+            _ => Self::Other,
+        }
+    }
+
+    const fn of_pnp(minor_function: u8) -> Self {
+        match minor_function {
+            IRP_MN_REMOVE_DEVICE => Self::RemoveDevice,
+            IRP_MN_SURPRISE_REMOVAL => Self::SurpriseRemoval,
+            IRP_MN_QUERY_REMOVE_DEVICE => Self::QueryRemoveDevice,
+            IRP_MN_CANCEL_REMOVE_DEVICE => Self::CancelRemoveDevice,
+            IRP_MN_QUERY_STOP_DEVICE => Self::QueryStopDevice,
+            IRP_MN_STOP_DEVICE => Self::StopDevice,
+            IRP_MN_CANCEL_STOP_DEVICE => Self::CancelStopDevice,
+            // Those that a filter may have a part in on their way down or up. All others, and those that are not invented
+            // yet, it does not understand.
+            IRP_MN_START_DEVICE
+            | IRP_MN_QUERY_DEVICE_RELATIONS
+            | IRP_MN_QUERY_INTERFACE
+            | IRP_MN_QUERY_CAPABILITIES
+            | IRP_MN_FILTER_RESOURCE_REQUIREMENTS
+            | IRP_MN_QUERY_PNP_DEVICE_STATE
+            | IRP_MN_DEVICE_USAGE_NOTIFICATION => Self::Other,
+            _ => Self::MustPass,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What dispatch is given: an IRP, told apart by what its driver may do with it.
+//!
+//! Some requests may not be failed: a driver that does leaves the system with a device that is neither there nor gone.
+//! Others are not a filter's to answer. They have types of their own here, each with just the ways that are open to it, and
+//! no driver sees such an IRP as an [`Irp`], which can be rejected, followed or parked.
+//!
+//! Not here: by which codes they are told apart, which is in `kind`.
+
+use crate::{
+    device::Device,
+    driver::Driver,
+    irp::{Dispatched, Irp, Rejected},
+    irql::Dispatch,
+    kind::Kind,
+    layout::io_stack_location,
+    remove_device::RemoveDevice,
+    status::{NtError, NtStatus},
+};
+
+/// What an IRP asks for, as far as it changes what a filter may do with it.
+pub enum Request<'irp, D: Driver> {
+    /// IRP_MN_REMOVE_DEVICE: the device is gone for good and is to be deleted.
+    RemoveDevice(RemoveDevice<'irp, D>),
+    /// IRP_MN_SURPRISE_REMOVAL: the device is gone, and IRP_MN_REMOVE_DEVICE will follow.
+    SurpriseRemoval(MustSucceed<'irp, D>),
+    /// IRP_MN_QUERY_REMOVE_DEVICE: may the device be removed?
+    QueryRemoveDevice(Query<'irp, D>),
+    /// IRP_MN_CANCEL_REMOVE_DEVICE: it is not removed after all.
+    CancelRemoveDevice(MustSucceed<'irp, D>),
+    /// IRP_MN_QUERY_STOP_DEVICE: may the device be stopped, to have other resources?
+    QueryStopDevice(Query<'irp, D>),
+    /// IRP_MN_STOP_DEVICE: it is stopped, until IRP_MN_START_DEVICE comes.
+    StopDevice(MustSucceed<'irp, D>),
+    /// IRP_MN_CANCEL_STOP_DEVICE: it is not stopped after all.
+    CancelStopDevice(MustSucceed<'irp, D>),
+    /// IRP_MJ_READ, of `length` bytes.
+    Read {
+        /// The request.
+        irp: Irp<'irp, D>,
+        /// How much of the device it asks for.
+        length: u32,
+    },
+    /// IRP_MJ_WRITE, of `length` bytes.
+    Write {
+        /// The request.
+        irp: Irp<'irp, D>,
+        /// How much of the device it is for.
+        length: u32,
+    },
+    /// A request that is for the drivers below to answer, see [`MustPass`].
+    MustPass(MustPass<'irp, D>),
+    /// Everything else.
+    Other(Irp<'irp, D>),
+}
+
+impl<'irp, D: Driver> Request<'irp, D> {
+    /// Tells an IRP apart.
+    pub(crate) fn new(irp: Irp<'irp, D>) -> Self {
+        match Kind::of(irp.major_function(), irp.minor_function()) {
+            Kind::RemoveDevice => Self::RemoveDevice(RemoveDevice::new(irp)),
+            Kind::SurpriseRemoval => Self::SurpriseRemoval(MustSucceed(irp)),
+            Kind::QueryRemoveDevice => Self::QueryRemoveDevice(Query(irp)),
+            Kind::CancelRemoveDevice => Self::CancelRemoveDevice(MustSucceed(irp)),
+            Kind::QueryStopDevice => Self::QueryStopDevice(Query(irp)),
+            Kind::StopDevice => Self::StopDevice(MustSucceed(irp)),
+            Kind::CancelStopDevice => Self::CancelStopDevice(MustSucceed(irp)),
+            Kind::Read => {
+                // SAFETY: our own stack location, whose parameters are those of a READ.
+                let length = unsafe { io_stack_location::read_length(irp.stack_location()).read() };
+                Self::Read { irp, length }
+            }
+            Kind::Write => {
+                // SAFETY: our own stack location, whose parameters are those of a WRITE.
+                let length = unsafe { io_stack_location::write_length(irp.stack_location()).read() };
+                Self::Write { irp, length }
+            }
+            Kind::MustPass => Self::MustPass(MustPass(irp)),
+            Kind::Other => Self::Other(irp),
+        }
+    }
+}
+
+/// A PnP request that tells a driver what is so and does not ask: it succeeds, here and in every driver below.
+///
+/// It can be neither failed nor kept, and no completion routine is registered for it, since that can be refused.
+///
+/// # Invariants
+///
+/// The IRP is an IRP_MN_SURPRISE_REMOVAL, CANCEL_REMOVE_DEVICE, STOP_DEVICE or CANCEL_STOP_DEVICE.
+#[must_use = "an IRP has to be completed or sent down"]
+pub struct MustSucceed<'irp, D: Driver>(Irp<'irp, D>);
+
+impl<'irp, D: Driver> MustSucceed<'irp, D> {
+    /// Sets STATUS_SUCCESS, as every driver does that has handled the request, and sends the IRP down.
+    pub fn succeed_and_call(self) -> Dispatched<'irp> {
+        self.0.set_status(NtStatus::SUCCESS);
+        self.0.skip_and_call()
+    }
+}
+
+/// A request that a filter leaves to the drivers below: it is sent down as it came, whatever the filter thinks of it.
+///
+/// # Invariants
+///
+/// The IRP is one of these:
+///
+/// * IRP_MJ_POWER. To set the power state of a device may not fail, and what asks for it may not either where the filter
+///   is not the one that decides.
+/// * IRP_MJ_SYSTEM_CONTROL. It is meant for one driver of the stack, and completed by no other.
+/// * IRP_MJ_CLEANUP and IRP_MJ_CLOSE. Nobody hears that they fail, and a driver below that does not get them keeps what
+///   it has for the file.
+/// * A PnP request that a filter has no part in, or does not know. Its status is not for the filter to set.
+#[must_use = "an IRP has to be completed or sent down"]
+pub struct MustPass<'irp, D: Driver>(Irp<'irp, D>);
+
+impl<'irp, D: Driver> MustPass<'irp, D> {
+    /// The request's IRP_MJ_ code.
+    #[must_use]
+    pub fn major_function(&self) -> u8 {
+        self.0.major_function()
+    }
+
+    /// The request's IRP_MN_ code, which means something only together with the major function.
+    #[must_use]
+    pub fn minor_function(&self) -> u8 {
+        self.0.minor_function()
+    }
+
+    /// Sends the IRP down as it is: the lower driver gets our stack location, and we do not hear of it again.
+    pub fn skip_and_call(self) -> Dispatched<'irp> {
+        self.0.skip_and_call()
+    }
+}
+
+/// The PnP manager asks whether something may be done to the device: a driver refuses, or agrees and lets those below
+/// refuse.
+///
+/// # Invariants
+///
+/// The IRP is an IRP_MN_QUERY_REMOVE_DEVICE or IRP_MN_QUERY_STOP_DEVICE.
+#[must_use = "an IRP has to be completed or sent down"]
+pub struct Query<'irp, D: Driver>(Irp<'irp, D>);
+
+impl<'irp, D: Driver> Query<'irp, D> {
+    /// Refuses: the IRP is completed with `error`, and nobody below sees it.
+    pub fn refuse(self, error: NtError) -> Rejected<'irp, D> {
+        self.0.reject(error)
+    }
+
+    /// Agrees, having made ready for it: sets STATUS_SUCCESS and sends the IRP down.
+    pub fn succeed_and_call(self) -> Dispatched<'irp> {
+        self.0.set_status(NtStatus::SUCCESS);
+        self.0.skip_and_call()
+    }
+
+    /// Has no part in it: sends the IRP down as it is.
+    pub fn skip_and_call(self) -> Dispatched<'irp> {
+        self.0.skip_and_call()
+    }
+}
+
+/// What every request gives, whatever may be done with it.
+macro_rules! device_access {
+    ($($request:ident)*) => {$(
+        impl<D: Driver> $request<'_, D> {
+            /// The device that the IRP was sent to.
+            #[must_use]
+            pub fn device(&self) -> &Device<D> {
+                self.0.device()
+            }
+
+            /// The same, and what this thread may call: for a spin lock in the device's state.
+            pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Dispatch) {
+                self.0.device_and_irql()
+            }
+        }
+    )*};
+}
+
+device_access!(MustSucceed MustPass Query);

@@ -1,0 +1,63 @@
+//! How requests are told apart, tested on the host: the types that follow from it are for Windows only.
+//!
+//! That a request which may not fail cannot be failed is true of its type. That it has this type is what is tested here.
+
+// A copy of the module, since the library has none off Windows, and keeps it to itself on it.
+#[path = "../src/kind.rs"]
+mod kind;
+
+use kind::Kind;
+
+const PNP: u8 = 0x1b;
+
+/// Each kind that the PnP requests with these minor functions have.
+const PNP_KINDS: [(u8, Kind); 14] = [
+    (0x00, Kind::Other), // START_DEVICE
+    (0x01, Kind::QueryRemoveDevice),
+    (0x02, Kind::RemoveDevice),
+    (0x03, Kind::CancelRemoveDevice),
+    (0x04, Kind::StopDevice),
+    (0x05, Kind::QueryStopDevice),
+    (0x06, Kind::CancelStopDevice),
+    (0x07, Kind::Other), // QUERY_DEVICE_RELATIONS
+    (0x08, Kind::Other), // QUERY_INTERFACE
+    (0x09, Kind::Other), // QUERY_CAPABILITIES
+    (0x0d, Kind::Other), // FILTER_RESOURCE_REQUIREMENTS
+    (0x14, Kind::Other), // QUERY_PNP_DEVICE_STATE
+    (0x16, Kind::Other), // DEVICE_USAGE_NOTIFICATION
+    (0x17, Kind::SurpriseRemoval),
+];
+
+/// The kind of a request that is not IRP_MJ_PNP.
+fn kind_of_major(major: u8) -> Kind {
+    match major {
+        0x03 => Kind::Read,
+        0x04 => Kind::Write,
+        // CLOSE, CLEANUP, POWER, SYSTEM_CONTROL.
+        0x02 | 0x12 | 0x16 | 0x17 => Kind::MustPass,
+        _ => Kind::Other,
+    }
+}
+
+#[test]
+fn a_pnp_request_that_a_filter_has_no_part_in_or_does_not_know_must_pass() {
+    for minor in 0..=u8::MAX {
+        let known = PNP_KINDS.iter().find(|(known, _)| *known == minor);
+        let expected = known.map_or(Kind::MustPass, |(_, kind)| *kind);
+        assert_eq!(Kind::of(PNP, minor), expected, "minor function {minor:#x}");
+    }
+}
+
+#[test]
+fn outside_of_pnp_a_minor_function_changes_nothing() {
+    // SET_POWER, among others, has the number of IRP_MN_REMOVE_DEVICE.
+    for major in (0..=u8::MAX).filter(|&major| major != PNP) {
+        for minor in 0..=u8::MAX {
+            assert_eq!(
+                Kind::of(major, minor),
+                kind_of_major(major),
+                "major function {major:#x}, minor function {minor:#x}"
+            );
+        }
+    }
+}

@@ -1,0 +1,42 @@
+/* expect: clean. Registers with IoSetCompletionRoutineEx and completes the request where that fails. */
+
+#define FILTER_FIELDS volatile LONG Refused;
+#include "filter.h"
+
+static NTSTATUS NTAPI Done(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
+{
+    FILTER *filter = Context;
+
+    (void)Device;
+    if (Irp->PendingReturned)
+        IoMarkIrpPending(Irp);
+    IoReleaseRemoveLock(&filter->RemoveLock, Irp);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
+{
+    FILTER *filter = Device->DeviceExtension;
+    NTSTATUS status = IoAcquireRemoveLock(&filter->RemoveLock, Irp);
+
+    if (!NT_SUCCESS(status))
+        return FilterComplete(Irp, status);
+    IoCopyCurrentIrpStackLocationToNext(Irp);
+    status = IoSetCompletionRoutineEx(Device, Irp, Done, filter, TRUE, TRUE, TRUE);
+    if (!NT_SUCCESS(status)) {
+        InterlockedIncrement(&filter->Refused);
+        status = FilterComplete(Irp, status);
+        IoReleaseRemoveLock(&filter->RemoveLock, Irp);
+        return status;
+    }
+    return IoCallDriver(filter->Lower, Irp);
+}
+
+static void FilterSetUp(PDRIVER_OBJECT Driver)
+{
+    Driver->MajorFunction[IRP_MJ_READ] = (PDRIVER_DISPATCH)Read;
+}
+
+static NTSTATUS FilterAdded(FILTER *Filter) { (void)Filter; return STATUS_SUCCESS; }
+static NTSTATUS FilterStarted(FILTER *Filter) { (void)Filter; return STATUS_SUCCESS; }
+static void FilterRemoved(FILTER *Filter) { (void)Filter; }

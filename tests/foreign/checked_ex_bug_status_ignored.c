@@ -1,0 +1,36 @@
+/* expect: 0xC4/0x4100F. Does not look at what IoSetCompletionRoutineEx returns. */
+
+#define FILTER_FIELDS PVOID Kept; KSPIN_LOCK Lock;
+#include "filter.h"
+
+static NTSTATUS NTAPI Done(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
+{
+    FILTER *filter = Context;
+
+    (void)Device;
+    if (Irp->PendingReturned)
+        IoMarkIrpPending(Irp);
+    IoReleaseRemoveLock(&filter->RemoveLock, Irp);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
+{
+    FILTER *filter = Device->DeviceExtension;
+    NTSTATUS status = IoAcquireRemoveLock(&filter->RemoveLock, Irp);
+
+    if (!NT_SUCCESS(status))
+        return FilterComplete(Irp, status);
+    IoCopyCurrentIrpStackLocationToNext(Irp);
+    IoSetCompletionRoutineEx(Device, Irp, Done, filter, TRUE, TRUE, TRUE);
+    return IoCallDriver(filter->Lower, Irp);
+}
+
+static void FilterSetUp(PDRIVER_OBJECT Driver)
+{
+    Driver->MajorFunction[IRP_MJ_READ] = (PDRIVER_DISPATCH)Read;
+}
+
+static NTSTATUS FilterAdded(FILTER *Filter) { (void)Filter; return STATUS_SUCCESS; }
+static NTSTATUS FilterStarted(FILTER *Filter) { (void)Filter; return STATUS_SUCCESS; }
+static void FilterRemoved(FILTER *Filter) { (void)Filter; }

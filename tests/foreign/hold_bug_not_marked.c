@@ -1,0 +1,22 @@
+/* expect: 0xC9/0x23D. Keeps reads for a DPC and returns STATUS_PENDING without marking them. */
+
+#define FILTER_FIELDS PVOID Kept; KSPIN_LOCK Lock;
+#include "filter.h"
+
+static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
+{
+    FILTER *filter = Device->DeviceExtension;
+
+    IoSkipCurrentIrpStackLocation(Irp);
+    IoCallDriver(filter->Lower, Irp);
+    return STATUS_PENDING;
+}
+
+static void FilterSetUp(PDRIVER_OBJECT Driver)
+{
+    Driver->MajorFunction[IRP_MJ_READ] = (PDRIVER_DISPATCH)Read;
+}
+
+static NTSTATUS FilterAdded(FILTER *Filter) { (void)Filter; return STATUS_SUCCESS; }
+static NTSTATUS FilterStarted(FILTER *Filter) { (void)Filter; return STATUS_SUCCESS; }
+static void FilterRemoved(FILTER *Filter) { (void)Filter; }

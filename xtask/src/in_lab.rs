@@ -1,0 +1,167 @@
+//! The commands that need the lab, and the one line that says so where there is none.
+//!
+//! The lab runs a driver's machine code in a process of its own host, so it exists on x86-64 Linux only; everything
+//! else of xtask compiles and works elsewhere too.
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+/// What `cargo xtask run` is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// How long new runs are begun, in seconds.
+    pub seconds: u64,
+    /// The first seed.
+    pub seed: u64,
+    /// Whether JSON is printed instead of a report to be read.
+    pub json: bool,
+}
+
+/// A part of a document that is made from the lab's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentPart {
+    /// The document, from the repository's root on.
+    pub document: &'static str,
+    /// The name in its marks.
+    pub name: &'static str,
+    /// What belongs between them.
+    pub contents: String,
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod here {
+    use std::fs;
+
+    use anyhow::Context as _;
+
+    use crate::{docs, rules, run};
+
+    /// The test that the documentation shows.
+    const EXAMPLE: &str = "tests/in_the_lab/main.rs";
+
+    use super::{DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
+
+    /// Runs the lab's own command line; the exit code is the lab's.
+    ///
+    /// # Errors
+    ///
+    /// None here: the lab has told them.
+    pub fn command_line(arguments: &[OsString]) -> Result<ExitCode> {
+        let program = OsString::from("lab");
+        Ok(lab::cli::main(
+            std::iter::once(program).chain(arguments.iter().cloned()),
+        ))
+    }
+
+    /// Builds the driver, runs it in the lab and shows what came of it.
+    ///
+    /// # Errors
+    ///
+    /// The driver cannot be built or run.
+    pub fn run(workspace: &Workspace, options: &RunOptions) -> Result<ExitCode> {
+        run::command(workspace, options)
+    }
+
+    /// What the filter in `image` counts wrong in a few runs; `None` where there is no lab to run it in.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run, or breaks a rule.
+    pub fn miscounts(image: &Path) -> Result<Option<Vec<String>>> {
+        run::miscounts(image).map(Some)
+    }
+
+    /// Writes the table of rules, or looks whether it is as it should be.
+    ///
+    /// # Errors
+    ///
+    /// With `check_only`, the document is stale or contradicts what it refers to; or a file cannot be read or written.
+    pub fn rules(root: &Path, check_only: bool) -> Result<()> {
+        if check_only {
+            rules::consistent(root)?;
+        }
+        docs::write(root, rules::parts(root)?, check_only)
+    }
+
+    /// The parts of documents that are made from the lab's code.
+    ///
+    /// # Errors
+    ///
+    /// What they refer to cannot be read.
+    pub fn document_parts(root: &Path) -> Result<Vec<DocumentPart>> {
+        let part = |name, language, text: &str| DocumentPart {
+            document: "docs/lab.md",
+            name,
+            contents: format!("```{language}\n{}\n```\n", text.trim_end()),
+        };
+        let example = fs::read_to_string(root.join(EXAMPLE)).with_context(|| format!("cannot read {EXAMPLE}"))?;
+        // What follows the lines that say what the file is.
+        let example = example.split_once("\n\n").map_or("", |(_, code)| code);
+        let mut parts = rules::parts(root)?;
+        parts.push(part("test", "rust", example));
+        parts.push(part("commands", "text", &lab::cli::help()));
+        Ok(parts)
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod elsewhere {
+    use anyhow::bail;
+
+    use super::{DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
+
+    const NO_LAB: &str = "the lab runs x86-64 drivers in a process of its own, so this needs x86-64 Linux";
+
+    /// Says that there is no lab here.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn command_line(_arguments: &[OsString]) -> Result<ExitCode> {
+        bail!(NO_LAB)
+    }
+
+    /// Says that there is no lab here.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn run(_workspace: &Workspace, _options: &RunOptions) -> Result<ExitCode> {
+        bail!(NO_LAB)
+    }
+
+    /// What the filter in `image` counts wrong: nobody can say here.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub fn miscounts(_image: &Path) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
+    /// Says that there is no lab here.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn rules(_root: &Path, _check_only: bool) -> Result<()> {
+        bail!(NO_LAB)
+    }
+
+    /// None: what is made from the lab's code is checked where there is a lab.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub fn document_parts(_root: &Path) -> Result<Vec<DocumentPart>> {
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub use elsewhere::{command_line, document_parts, miscounts, rules, run};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use here::{command_line, document_parts, miscounts, rules, run};

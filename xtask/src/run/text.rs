@@ -1,0 +1,287 @@
+//! The report of a run, to be read: the device as the filter counted it, then what the lab saw.
+
+use std::fmt::Write as _;
+
+use lab::{report::Verdict, status};
+use policy::{
+    Operation,
+    counters::OperationCounters,
+    histogram::{Bucket, Percentile},
+};
+
+use super::{
+    histogram::{bar, rows},
+    outcome::Outcome,
+    reconcile::name,
+    units::{bytes, count, duration, per_second},
+};
+
+/// The narrowest and the widest that a report gets.
+const WIDTH_MIN: usize = 64;
+const WIDTH_MAX: usize = 120;
+/// What a report has that is no terminal's.
+const WIDTH_PLAIN: usize = 80;
+
+/// What a row of the histogram has beside its two bars: bounds, two counts and the space between.
+const BESIDE_BARS: usize = 48;
+
+/// How many runs with wrong figures are told of.
+const MISCOUNTS_SHOWN: usize = 5;
+
+/// The percentiles that are shown, with their names.
+pub(super) const PERCENTILES: [(&str, Percentile); 4] = [
+    ("p50", Percentile::MEDIAN),
+    ("p90", Percentile::P90),
+    ("p99", Percentile::P99),
+    ("p99.9", Percentile::P99_9),
+];
+
+/// What the report is drawn with.
+#[derive(Clone, Copy)]
+pub(super) struct Style {
+    /// How many columns there are.
+    width: usize,
+    /// Whether there is more than ASCII.
+    unicode: bool,
+}
+
+impl Style {
+    /// That of standard output: plain where it is no terminal.
+    pub(super) fn of_stdout() -> Self {
+        let terminal = console::Term::stdout();
+        if !terminal.is_term() {
+            return Self {
+                width: WIDTH_PLAIN,
+                unicode: false,
+            };
+        }
+        let (_, columns) = terminal.size();
+        Self {
+            width: usize::from(columns).clamp(WIDTH_MIN, WIDTH_MAX),
+            unicode: true,
+        }
+    }
+
+    fn duration(self, ns: u64) -> String {
+        duration(ns, if self.unicode { "µs" } else { "us" })
+    }
+}
+
+/// The whole report.
+pub(super) fn of(outcome: &Outcome, style: Style) -> String {
+    let mut text = String::new();
+    if outcome.report.verdict == Verdict::Clean {
+        device(&mut text, outcome, style);
+        machine(&mut text, outcome);
+    } else {
+        let _ = writeln!(text, "\n{}", outcome.report.to_string().trim_end());
+    }
+    verdict(&mut text, outcome);
+    text
+}
+
+fn device(text: &mut String, outcome: &Outcome, style: Style) {
+    let counters = &outcome.device.counters;
+    let seconds = outcome.simulated().as_secs_f64();
+    let of_both = |value: fn(&OperationCounters<u64>) -> u64| value(&counters.read) + value(&counters.write);
+    let requests = of_both(|counted| counted.sent);
+    let transferred = of_both(|counted| counted.bytes_transferred);
+    let _ = writeln!(
+        text,
+        "\nthe device, as the filter counted it; all times are simulated\n"
+    );
+    let _ = writeln!(
+        text,
+        "  {} requests followed, {} a second; {} transferred, {} a second\n",
+        count(requests),
+        count(per_second(requests, seconds)),
+        bytes(transferred),
+        bytes(per_second(transferred, seconds)),
+    );
+    let _ = writeln!(
+        text,
+        "  {:<6} {:>12} {:>12} {:>12} {:>12}",
+        "", "sent", "succeeded", "failed", "transferred"
+    );
+    for operation in Operation::ALL {
+        let counted = counters.operation(operation);
+        let _ = writeln!(
+            text,
+            "  {:<6} {:>12} {:>12} {:>12} {:>12}",
+            name(operation),
+            count(counted.sent),
+            count(counted.completed_success),
+            count(counted.completed_error),
+            bytes(counted.bytes_transferred),
+        );
+    }
+    latencies(text, outcome, style);
+    drawn(text, outcome, style);
+    errors(text, outcome);
+    let _ = writeln!(
+        text,
+        "\n  in flight at most {}; refused {}, untracked {}, reserve empty {}, held and dropped {}",
+        outcome.device.in_flight_peak,
+        count(counters.refused),
+        count(counters.untracked),
+        count(counters.reserve_empty),
+        count(counters.held_dropped),
+    );
+}
+
+fn latencies(text: &mut String, outcome: &Outcome, style: Style) {
+    let _ = write!(text, "\n  {:<18}", "latency, at most");
+    for (percentile, _) in PERCENTILES {
+        let _ = write!(text, " {percentile:>9}");
+    }
+    let _ = writeln!(text, " {:>9}", "max");
+    for operation in Operation::ALL {
+        let histogram = &outcome.device.counters.operation(operation).latency_ns;
+        let shown = |bucket: Option<Bucket>| bucket.map_or_else(|| "-".to_owned(), |bucket| bound(bucket, style));
+        let _ = write!(text, "  {:<18}", name(operation));
+        for (_, percentile) in PERCENTILES {
+            let _ = write!(text, " {:>9}", shown(histogram.percentile(percentile)));
+        }
+        let _ = writeln!(text, " {:>9}", shown(histogram.max()));
+    }
+}
+
+/// The largest value that a bucket has, since that is what a latency is at most.
+fn bound(bucket: Bucket, style: Style) -> String {
+    if bucket.is_overflow() {
+        return format!("> {}", style.duration(bucket.lower));
+    }
+    style.duration(bucket.upper)
+}
+
+fn drawn(text: &mut String, outcome: &Outcome, style: Style) {
+    let counters = &outcome.device.counters;
+    let rows = rows([&counters.read.latency_ns, &counters.write.latency_ns]);
+    let most = rows.iter().flat_map(|row| row.counts).max().unwrap_or_default();
+    let width = style.width.saturating_sub(BESIDE_BARS) / 2;
+    let _ = writeln!(
+        text,
+        "\n  {:>9}    {:>9}  {:>9} {:<width$}  {:>9}",
+        "from", "below", "READ", "", "WRITE"
+    );
+    for row in rows {
+        let [read, write] = row.counts;
+        let line = format!(
+            "  {:>9} .. {:>9}  {:>9} {:<width$}  {:>9} {}",
+            style.duration(row.lower_ns),
+            style.duration(row.below_ns),
+            count(read),
+            bar(read, most, width, style.unicode),
+            count(write),
+            bar(write, most, width, style.unicode),
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn errors(text: &mut String, outcome: &Outcome) {
+    let errors = &outcome.device.errors;
+    let _ = writeln!(text, "\n  {:<30} {:>12}", "errors by status", count(errors.total()));
+    for error in sorted(outcome) {
+        let _ = writeln!(
+            text,
+            "    {:<28} {:>12}",
+            status::name(error.status),
+            count(error.count)
+        );
+    }
+    if errors.others() > 0 {
+        let _ = writeln!(text, "    {:<28} {:>12}", "others", count(errors.others()));
+    }
+}
+
+/// The errors, the most frequent first.
+pub(super) fn sorted(outcome: &Outcome) -> Vec<policy::errors::ErrorCount> {
+    let mut errors: Vec<_> = outcome.device.errors.iter().collect();
+    errors.sort_by_key(|error| (std::cmp::Reverse(error.count), error.status));
+    errors
+}
+
+fn machine(text: &mut String, outcome: &Outcome) {
+    let report = &outcome.report;
+    let [first, last] = report.seeds;
+    let host = outcome.elapsed.as_secs_f64();
+    let _ = writeln!(
+        text,
+        "\nthe lab, in which irpscope.sys ran\n\n  {:<10}{} of scenario {}, seeds {first}..{last}: {} IRPs in {} of simulated time",
+        "runs",
+        count(report.runs),
+        report.scenario,
+        count(report.irps),
+        duration(u64::try_from(outcome.simulated().as_nanos()).unwrap_or(u64::MAX), "us"),
+    );
+    let _ = writeln!(
+        text,
+        "  {:<10}{} rules applied; {} calls of the driver into the kernel; {} warnings",
+        "checks",
+        lab::rules::all().len(),
+        count(outcome.counter("kernel calls")),
+        report.warnings.len(),
+    );
+    for warning in &report.warnings {
+        let _ = writeln!(
+            text,
+            "  {:<10}{}, {} times, first with seed {}: {}",
+            "", warning.rule, warning.times, warning.seed, warning.message
+        );
+    }
+    let injected: Vec<String> = outcome
+        .injected()
+        .map(|(call, times)| format!("{call} {}", count(times)))
+        .collect();
+    let injected = if injected.is_empty() {
+        "none injected".to_owned()
+    } else {
+        injected.join(", ")
+    };
+    let _ = writeln!(text, "  {:<10}{injected}", "failures");
+    let compared = report.runs - outcome.runs_without_statistics - outcome.miscounts.len() as u64;
+    let _ = writeln!(
+        text,
+        "  {:<10}in {} runs the filter counted what the lab sent; in {} it had no memory to count",
+        "figures",
+        count(compared),
+        count(outcome.runs_without_statistics),
+    );
+    let _ = writeln!(
+        text,
+        "  {:<10}{} IRPs a second here, in {host:.1} s",
+        "rate",
+        count(per_second(report.irps, host)),
+    );
+}
+
+fn verdict(text: &mut String, outcome: &Outcome) {
+    for miscount in outcome.miscounts.iter().take(MISCOUNTS_SHOWN) {
+        let _ = writeln!(text, "\nseed {}", miscount.seed);
+        for difference in &miscount.differences {
+            let _ = writeln!(text, "  {difference}");
+        }
+    }
+    let hidden = outcome.miscounts.len().saturating_sub(MISCOUNTS_SHOWN);
+    if hidden > 0 {
+        let _ = writeln!(text, "\n... and {hidden} more runs with wrong figures");
+    }
+    let wrong: Vec<String> = [
+        (outcome.report.violations.len(), "a rule was broken"),
+        (outcome.miscounts.len(), "the filter counted wrong"),
+    ]
+    .into_iter()
+    .filter(|(runs, _)| *runs > 0)
+    .map(|(runs, what)| format!("in {runs} runs {what}"))
+    .collect();
+    let shown = if wrong.is_empty() {
+        "clean".to_owned()
+    } else {
+        wrong.join("; ")
+    };
+    let _ = writeln!(text, "\nverdict  {shown}");
+    if let Some(replay) = &outcome.replay {
+        let _ = writeln!(text, "replay   {replay}");
+    }
+}
