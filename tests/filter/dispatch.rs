@@ -12,7 +12,7 @@ use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object, stack_location},
     support::{
         IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_WRITE, arrival, every_major, expected_below, is_followed, is_to_succeed,
-        must_succeed, named, play, with_information,
+        must_succeed, named, passing, play, with_information,
     },
 };
 
@@ -145,22 +145,10 @@ fn the_remove_lock_is_held_for_the_irp_while_the_lower_driver_is_called() {
             world.answer(answer);
             for request in every_major().filter(|request| !is_followed(request)) {
                 let sent = world.send(filter, request);
-                let (irp, size) = (sent.irp(), REMOVE_LOCK_BYTES);
-                assert_eq!(
-                    world.take_calls(),
-                    [
-                        Call::IoAcquireRemoveLockEx { lock, tag: irp, size },
-                        Call::IofCallDriver {
-                            device: lower.address(),
-                            irp
-                        },
-                        Call::IoReleaseRemoveLockEx { lock, tag: irp, size },
-                    ],
-                    "{request:?}"
-                );
+                assert_eq!(world.take_calls(), passing(&sent, lock, lower), "{request:?}");
                 let held = HeldLock {
                     device: filter,
-                    tag: irp,
+                    tag: sent.irp(),
                 };
                 assert_eq!(arrival(world).held, [held], "{request:?}");
                 assert_eq!(world.held_locks(), [], "{request:?}");

@@ -5,6 +5,7 @@ mod attach;
 mod dispatch;
 mod entry;
 mod following;
+mod interleaved;
 mod layout;
 mod remove;
 mod statistics;

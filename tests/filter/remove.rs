@@ -10,7 +10,7 @@ use lab::{
 
 use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object, irp},
-    support::{arrival, every_major, must_succeed, play, pointer, put, status_at, with_information},
+    support::{arrival, every_major, must_succeed, passing, play, pointer, put, status_at, with_information},
 };
 
 /// `IoStatus.Status` of the one IRP that arrived below since this was last asked.
@@ -130,19 +130,7 @@ fn none_but_the_removal_detaches_or_deletes() {
 
             let sent = world.send(filter, request);
 
-            let (irp, size) = (sent.irp(), REMOVE_LOCK_BYTES);
-            assert_eq!(
-                world.take_calls(),
-                [
-                    Call::IoAcquireRemoveLockEx { lock, tag: irp, size },
-                    Call::IofCallDriver {
-                        device: lower.address(),
-                        irp
-                    },
-                    Call::IoReleaseRemoveLockEx { lock, tag: irp, size },
-                ],
-                "{request:?}"
-            );
+            assert_eq!(world.take_calls(), passing(&sent, lock, lower), "{request:?}");
             assert_eq!(lower.top_of_stack(), filter);
             assert_eq!(before, (lower.bytes(), world.driver_bytes()));
         }
@@ -234,7 +222,7 @@ fn remove_waits_for_the_requests_that_are_followed() {
             assert_eq!(remove.returned(), None, "the device is gone while {irp:?} is below it");
             assert!(filter.exists());
             assert_eq!(lower.top_of_stack(), filter);
-            world.complete(irp, with_information(STATUS_SUCCESS));
+            world.complete_at(irp, with_information(STATUS_SUCCESS));
         }
         assert_eq!(remove.returned(), Some(STATUS_SUCCESS));
         assert!(!filter.exists());

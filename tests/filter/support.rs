@@ -6,7 +6,7 @@ use lab::{
     status::NtStatus,
 };
 
-use crate::layout::{driver_object, irp, stack_location};
+use crate::layout::{REMOVE_LOCK_BYTES, driver_object, irp, stack_location};
 
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
@@ -71,6 +71,19 @@ pub(crate) fn arrival(world: &World) -> Arrival {
 pub(crate) fn named(calls: Vec<Call>) -> Vec<Call> {
     let is_named = |call: &Call| !matches!(call, Call::Other { .. } | Call::ExAllocatePool2 { .. });
     calls.into_iter().filter(is_named).collect()
+}
+
+/// The calls for a request that only passes.
+pub(crate) fn passing(sent: &Sent, lock: Address, lower: Device) -> [Call; 3] {
+    let (irp, size) = (sent.irp(), REMOVE_LOCK_BYTES);
+    [
+        Call::IoAcquireRemoveLockEx { lock, tag: irp, size },
+        Call::IofCallDriver {
+            device: lower.address(),
+            irp,
+        },
+        Call::IoReleaseRemoveLockEx { lock, tag: irp, size },
+    ]
 }
 
 /// The IRP as it has to arrive at `lower`: as it was sent, but for the next stack location where the filter uses one.

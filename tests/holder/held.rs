@@ -1,9 +1,9 @@
 //! READs, which are held: sent again where the lower driver is busy, however it says so.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use lab::{
-    script::{Answer, Call, IoStatus, Request},
+    script::{Answer, Call, IoStatus, Moment, Request},
     status::{
         STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_DEVICE_ERROR, STATUS_PENDING,
         STATUS_SUCCESS,
@@ -99,6 +99,40 @@ fn a_busy_read_is_sent_again_from_wherever_it_came_back() {
         assert_eq!(read.ended(), Some(IoStatus::new(STATUS_SUCCESS, 512)));
         assert_eq!(world.held_locks(), []);
     });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_busy_read_is_sent_again_whoever_comes_first_the_completion_or_the_return() {
+    const SENDS: usize = 5;
+    // A bit for each time that it goes down: whether another processor completes it before the call down has returned.
+    for early in 0..1_u32 << SENDS {
+        play(|world| {
+            let (_, filter) = world.add_filter();
+            world.answer(Answer::Pend);
+            let number = Rc::new(Cell::new(0));
+            let returns = Rc::clone(&number);
+            world.on_call(move |world, moment, call| {
+                if let (Call::IofCallDriver { irp, .. }, Moment::Returned) = (call, moment) {
+                    let number = returns.replace(returns.get() + 1);
+                    if number < SENDS && early >> number & 1 != 0 {
+                        world.complete_at(*irp, STATUS_DEVICE_BUSY);
+                    }
+                }
+            });
+            let read = world.send(filter, Request::read(0, 512));
+            assert_eq!(read.returned(), Some(STATUS_PENDING));
+            while number.get() <= SENDS {
+                assert_eq!(read.ended(), None, "sent {} times, {early:#b}", number.get());
+                world.complete(&read, STATUS_DEVICE_BUSY);
+            }
+            let end = IoStatus::new(STATUS_SUCCESS, 512);
+            world.complete(&read, end);
+            assert_eq!(read.ended(), Some(end), "{early:#b}");
+            assert_eq!(world.arrived(), SENDS as u64 + 1, "{early:#b}");
+            assert_eq!(world.held_locks(), [], "{early:#b}");
+        });
+    }
 }
 
 #[test]

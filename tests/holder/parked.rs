@@ -1,14 +1,21 @@
 //! WRITEs, which are parked: nobody below sees them, and the request that comes next completes them.
 
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
 use lab::{
-    script::{Address, Answer, Call, IoStatus, Request},
-    status::{STATUS_PENDING, STATUS_SUCCESS},
+    script::{Address, Answer, Call, IoStatus, Moment, Request},
+    status::{NtStatus, STATUS_PENDING, STATUS_SUCCESS},
 };
 
 use crate::{lock_of, play};
 
 const IRP_MJ_CLEANUP: u8 = 0x12;
 const IRP_MJ_PNP: u8 = 0x1B;
+
+const STATUS_INTERNAL_ERROR: NtStatus = 0xC000_00E5_u32.cast_signed();
 
 #[test]
 #[ignore = "needs the built driver; cargo xtask test runs it"]
@@ -73,6 +80,60 @@ fn a_write_cannot_be_cancelled_and_still_ends() {
         assert_eq!(write.ended(), None);
         world.send(filter, Request::new(IRP_MJ_CLEANUP, 0));
         assert_eq!(write.ended(), Some(IoStatus::new(STATUS_SUCCESS, 512)));
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn two_that_come_at_the_same_time_are_both_parked_and_completed_in_their_order() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        let inner = Rc::new(RefCell::new(None));
+        let sending = Rc::clone(&inner);
+        let spin_locks = Cell::new(0);
+        world.on_call(move |world, moment, call| {
+            let is_acquisition = matches!(call, Call::Other { function } if function.starts_with("KeAcquireSpinLock"));
+            if moment == Moment::Called && is_acquisition {
+                spin_locks.set(spin_locks.get() + 1);
+                // First the one before looks for what is parked, then it parks itself.
+                if spin_locks.get() == 2 {
+                    *sending.borrow_mut() = Some(world.send(filter, Request::write(0, 1024)));
+                }
+            }
+        });
+        let outer = world.send(filter, Request::write(0, 512));
+        let inner = inner.take().expect("it was sent");
+        assert_eq!((outer.ended(), inner.ended()), (None, None));
+        assert_eq!(world.held_locks().len(), 2);
+        world.take_calls();
+
+        world.send(filter, Request::new(IRP_MJ_CLEANUP, 0));
+
+        assert_eq!(outer.ended(), Some(IoStatus::new(STATUS_SUCCESS, 512)));
+        assert_eq!(inner.ended(), Some(IoStatus::new(STATUS_SUCCESS, 1024)));
+        let calls = world.take_calls().into_iter();
+        let completed: Vec<_> = calls
+            .filter_map(|call| match call {
+                Call::IofCompleteRequest { irp, .. } => Some(irp),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(completed, [inner.irp(), outer.irp()]);
+        assert_eq!(world.held_locks(), []);
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn one_that_is_dropped_ends_with_an_error_and_keeps_nothing() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        let dropped = world.send(filter, Request::write(0, 0));
+        assert_eq!(dropped.returned(), Some(STATUS_PENDING));
+        assert_eq!(dropped.ended(), Some(STATUS_INTERNAL_ERROR.into()));
+        assert!(dropped.pending_returned());
+        assert_eq!(world.held_locks(), []);
+        assert_eq!(world.arrived(), 0);
     });
 }
 

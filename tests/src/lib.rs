@@ -11,6 +11,8 @@ use std::{
 pub const DRIVER_VARIABLE: &str = "IRPSCOPE_SYS";
 /// The variable that names another holder.sys than the one `cargo xtask build --test-drivers` makes.
 pub const HOLDER_VARIABLE: &str = "HOLDER_SYS";
+/// The variable that names another offender.sys than the one `cargo xtask build --test-drivers` makes.
+pub const OFFENDER_VARIABLE: &str = "OFFENDER_SYS";
 
 /// Where irpscope.sys is: where [`DRIVER_VARIABLE`] says, else in the package that was built.
 ///
@@ -32,6 +34,20 @@ pub fn holder_path() -> PathBuf {
     built(
         HOLDER_VARIABLE,
         "target/drivers/holder.sys",
+        "cargo xtask build --test-drivers",
+    )
+}
+
+/// Where offender.sys is: where [`OFFENDER_VARIABLE`] says, else where it was built.
+///
+/// # Panics
+///
+/// With one line that says what to do, where there is no such file.
+#[must_use]
+pub fn offender_path() -> PathBuf {
+    built(
+        OFFENDER_VARIABLE,
+        "target/drivers/offender.sys",
         "cargo xtask build --test-drivers",
     )
 }

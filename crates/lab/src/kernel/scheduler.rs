@@ -110,8 +110,8 @@ pub(crate) struct Scheduler {
     random: Random,
     /// Who runs is the same whatever the seed: whoever runs goes on until it has to wait.
     scripted: bool,
-    /// The script, which goes on when nobody else can.
-    waits_for_quiet: Cell<Option<&'static Context>>,
+    /// Those that go on when nobody else can, the last one first: a script, and what it does in the middle of a call.
+    wait_for_quiet: RefCell<Vec<&'static Context>>,
     switches: Cell<u64>,
     /// Who is to run once more where nothing can run.
     last_resort: Cell<Option<&'static Context>>,
@@ -134,7 +134,7 @@ impl Scheduler {
             current: Cell::new(None),
             random: Random::new(seed, "scheduler"),
             scripted,
-            waits_for_quiet: Cell::new(None),
+            wait_for_quiet: RefCell::default(),
             switches: Cell::new(0),
             last_resort: Cell::new(None),
         }
@@ -270,7 +270,7 @@ impl Machine {
             }
             match self.choose() {
                 Some(context) => self.resume(context),
-                None if self.wake_script() => {}
+                None if self.wake_last() => {}
                 None if self.clock.skip_to_next() || self.last_resort() => {}
                 None => self.nothing_can_run(),
             }
@@ -375,14 +375,20 @@ impl Machine {
         self.suspend();
     }
 
-    /// Lets everything else run that can, without time going on until something is due. For the script's thread only.
+    /// Lets everything else run that can, without time going on until something is due.
     pub(crate) fn wait_until_quiet(&self) {
-        self.scheduler.waits_for_quiet.set(Some(self.current()));
-        self.block();
+        let context = self.current();
+        self.scheduler.wait_for_quiet.borrow_mut().push(context);
+        context.state.set(State::Blocked);
+        // At DISPATCH_LEVEL it keeps its processor, as all that runs there does.
+        if context.irql.get() < DISPATCH_LEVEL {
+            self.leave_processor(context);
+        }
+        self.suspend();
     }
 
-    /// Lets the script go on, where it waits for nobody else to run. A processor that spins is not quiet: it always will.
-    fn wake_script(&self) -> bool {
+    /// Lets the last one go on that waits until all is quiet. A processor that spins is not quiet, and never will be.
+    fn wake_last(&self) -> bool {
         let contexts = self.scheduler.contexts.borrow();
         let spinning = contexts
             .iter()
@@ -390,11 +396,13 @@ impl Machine {
         if spinning {
             return false;
         }
-        let script = self.scheduler.waits_for_quiet.take();
-        if let Some(script) = script {
-            self.wake(script);
+        let waiting = self.scheduler.wait_for_quiet.borrow_mut().pop();
+        match waiting {
+            Some(context) if context.irql.get() < DISPATCH_LEVEL => self.wake(context),
+            Some(context) => context.state.set(State::Ready),
+            None => return false,
         }
-        script.is_some()
+        true
     }
 
     /// Ends the running thread where it is: nothing on its stacks is come back to.
@@ -456,7 +464,18 @@ impl Machine {
 
     /// A processor for an interrupt to arrive at.
     pub(crate) fn some_processor(&self) -> usize {
-        self.scheduler.index(self.scheduler.processors())
+        let count = self.scheduler.processors();
+        if self.scheduler.scripted {
+            return (0..count).find(|&number| self.is_interruptible(number)).unwrap_or(0);
+        }
+        self.scheduler.index(count)
+    }
+
+    /// Whether a DPC could run there at once.
+    fn is_interruptible(&self, number: usize) -> bool {
+        let processor = &self.scheduler.processors[number];
+        let thread = processor.thread.get();
+        !processor.dpc_active.get() && thread.is_none_or(|thread| thread.irql.get() < DISPATCH_LEVEL)
     }
 
     /// The body of the context that runs the DPCs of a processor.

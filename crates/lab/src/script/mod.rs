@@ -39,9 +39,12 @@ mod disk;
 mod play;
 mod request;
 mod sender;
+mod sight;
 mod world;
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     call::Call,
@@ -55,7 +58,7 @@ use crate::status::NtStatus;
 pub use crate::{kernel::observer::Moment, pool::Counters as PoolCounters};
 
 /// An address in the simulated machine.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address(pub usize);
 
 impl fmt::Debug for Address {
@@ -65,7 +68,7 @@ impl fmt::Debug for Address {
 }
 
 /// What a request ends with: IO_STATUS_BLOCK.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IoStatus {
     /// The status.
     pub status: NtStatus,

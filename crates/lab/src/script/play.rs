@@ -81,7 +81,8 @@ impl Lab<'_> {
             })
         });
         if let Ended::Panicked { message, .. } = ended {
-            return Err(ScriptError::Failed(message));
+            // It came as one line, and what an assertion says has several.
+            return Err(ScriptError::Failed(message.replace("\\n", "\n")));
         }
         let report = self.judge(ended, self.script_seed());
         if let Some(violation) = report.violation {

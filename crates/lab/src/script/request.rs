@@ -265,12 +265,6 @@ impl fmt::Debug for Sent {
     }
 }
 
-impl From<&Sent> for Address {
-    fn from(sent: &Sent) -> Self {
-        sent.irp()
-    }
-}
-
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
     bytes[offset..offset + value.len()].copy_from_slice(value);
 }

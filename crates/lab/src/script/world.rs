@@ -1,60 +1,38 @@
-//! The world that a script acts on: the machine with the driver in it, the devices below, and what can be done.
+//! What a script can do: to the driver, to the devices below, to requests and to time. What it can see is in `sight`.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    time::Duration,
-};
+use std::{rc::Rc, time::Duration};
 
 use super::{
-    Address, Answer, Arrival, Call, Device, HeldLock, IoStatus, LowerDevice, Moment, PoolCounters, Request, Sent,
-    disk::{self, ScriptedDisk, ScriptedDriver},
+    Address, Answer, Device, IoStatus, LowerDevice, Request, Sent,
+    disk::{ScriptedDisk, ScriptedDriver},
     sender::Senders,
+    sight::Calls,
 };
 use crate::{
-    guest,
     kernel::{
         Machine,
-        activation::Routine,
-        entry::Frame,
-        io::device::{Native, NewDevice},
-        layout::{device_object, driver_extension, driver_object},
-        observer::Observer,
+        io::{
+            call::IRP_MJ_PNP,
+            device::{Native, NewDevice},
+        },
+        layout::device_object,
         status::{self, NtStatus, nt_success},
     },
-    pool::Owner,
-    rules,
     supervise::Watchdog,
     world::stack::pnp,
 };
 
-/// The most calls that are kept until the script takes them.
-const CALLS_MAX: usize = 100_000;
-
 const SECTOR_BYTES: u16 = 512;
-
-type Hook = Box<dyn FnMut(&World, Moment, &Call)>;
 
 /// The machine with the driver in it, as a script sees it.
 pub struct World {
-    machine: &'static Machine,
-    disk: Rc<ScriptedDisk>,
+    pub(super) machine: &'static Machine,
+    pub(super) disk: Rc<ScriptedDisk>,
     native: Rc<dyn Native>,
     lower_driver: usize,
     senders: Senders,
-    registry_path: usize,
-    calls: RefCell<Vec<Call>>,
-    recording: Cell<bool>,
-    hook: RefCell<Option<Hook>>,
-}
-
-/// Hands the driver's calls to the world.
-struct Listener(&'static World);
-
-impl Observer for Listener {
-    fn call(&self, machine: &'static Machine, moment: Moment, function: &'static str, frame: Frame) {
-        self.0.observe(machine, moment, function, frame);
-    }
+    pub(super) registry_path: usize,
+    pub(super) calls: Calls,
 }
 
 impl World {
@@ -68,11 +46,9 @@ impl World {
             lower_driver: machine.make_driver_object("\\Driver\\labdisk"),
             senders: Senders::default(),
             registry_path: machine.make_registry_path(),
-            calls: RefCell::default(),
-            recording: Cell::new(true),
-            hook: RefCell::default(),
+            calls: Calls::default(),
         }));
-        machine.observers.set(Rc::new(Listener(world)));
+        world.listen();
         world
     }
 
@@ -116,43 +92,7 @@ impl World {
         let Some(routine) = machine.add_device_routine() else {
             machine.cannot("the driver has no AddDevice routine");
         };
-        let driver = machine.loaded().object;
-        let below = bottom.top_of_stack();
-        let before = (
-            driver_object::DEVICE_OBJECT.get(driver),
-            self.driver_pool().live_blocks(),
-        );
-        let result = machine.call_routine(Routine::AddDevice, routine, [driver, bottom.address().0, 0, 0]);
-        let status = result as u32 as NtStatus;
-        let top = bottom.top_of_stack();
-        if nt_success(status) {
-            if top != below {
-                machine.check_inherited(top.address().0, below.address().0);
-            }
-        } else {
-            let after = (
-                driver_object::DEVICE_OBJECT.get(driver),
-                self.driver_pool().live_blocks(),
-            );
-            if top != below {
-                machine.violation(
-                    &rules::REMOVED_NOT_DETACHED,
-                    "AddDevice failed and left its device attached",
-                );
-            }
-            if after.0 != before.0 {
-                machine.violation(
-                    &rules::REMOVED_NOT_DELETED,
-                    "AddDevice failed and left its device object",
-                );
-            }
-            if after.1 > before.1 {
-                machine.violation(
-                    &rules::POOL_LEAKED,
-                    "AddDevice failed and left pool that it had allocated",
-                );
-            }
-        }
+        let status = machine.call_add_device(routine, bottom.address().0);
         self.settle();
         status
     }
@@ -214,16 +154,28 @@ impl World {
         self.disk.add_next(answer);
     }
 
-    /// Completes a request that is pending below, and lets everything run that can.
+    /// Completes a request that is pending below, by a DPC, and lets everything run that can.
     ///
     /// # Panics
     ///
     /// It is not pending below.
-    pub fn complete(&self, irp: impl Into<Address>, status: impl Into<IoStatus>) {
-        let address = irp.into();
-        let record = self.machine.irps.get(address.0);
+    #[track_caller]
+    pub fn complete(&self, sent: &Sent, status: impl Into<IoStatus>) {
+        let completed = self.disk.complete_pending(self.machine, &sent.record, status.into());
+        assert!(completed, "{sent:?} is not pending below");
+        self.settle();
+    }
+
+    /// As [`Self::complete`], for an IRP that the script knows by its arrival only.
+    ///
+    /// # Panics
+    ///
+    /// There is no IRP that is pending below.
+    #[track_caller]
+    pub fn complete_at(&self, irp: Address, status: impl Into<IoStatus>) {
+        let record = self.machine.irps.get(irp.0);
         let completed = record.is_some_and(|record| self.disk.complete_pending(self.machine, &record, status.into()));
-        assert!(completed, "there is no IRP at {address:?} that is pending below");
+        assert!(completed, "there is no IRP at {irp:?} that is pending below");
         self.settle();
     }
 
@@ -234,7 +186,19 @@ impl World {
         cancelled
     }
 
+    /// As [`Self::cancel`], for an IRP that the script knows by its address only.
+    pub fn cancel_at(&self, irp: Address) -> bool {
+        let record = self.machine.irps.get(irp.0);
+        let cancelled = record.is_some_and(|record| self.machine.cancel_irp(&record));
+        self.settle();
+        cancelled
+    }
+
     /// Removes the driver's device in the order in which the PnP manager does, and checks that it is gone.
+    ///
+    /// # Panics
+    ///
+    /// It is attached to nothing.
     pub fn remove(&self, filter: Device) {
         self.remove_after(filter, pnp::QUERY_REMOVE_DEVICE);
     }
@@ -246,26 +210,12 @@ impl World {
 
     fn remove_after(&self, filter: Device, first: u8) {
         let machine = self.machine;
-        let below = machine.devices.below(filter.address().0);
-        let major = crate::kernel::io::call::IRP_MJ_PNP;
-        self.carry_out(filter, Request::new(major, first));
+        let address = filter.address().0;
+        let below = machine.devices.below(address);
+        assert_ne!(below, 0, "{filter:?} is attached to nothing");
+        self.carry_out(filter, Request::new(IRP_MJ_PNP, first));
         let removed = self.carry_out(filter, Request::remove_device());
-        if !nt_success(removed.status) {
-            let message = format!("REMOVE_DEVICE ended with {}", status::name(removed.status));
-            machine.violation(&rules::REMOVE_FAILED, &message);
-        }
-        if below != 0 && device_object::ATTACHED_DEVICE.get(below) == filter.address().0 {
-            machine.violation(
-                &rules::REMOVED_NOT_DETACHED,
-                "the device is still attached after REMOVE_DEVICE",
-            );
-        }
-        if filter.exists() {
-            machine.violation(
-                &rules::REMOVED_NOT_DELETED,
-                "the device object is still there after REMOVE_DEVICE",
-            );
-        }
+        machine.check_removed(removed.status, Some(address), below);
     }
 
     /// Unloads the driver, and checks that nothing of it is left.
@@ -301,131 +251,6 @@ impl World {
     /// As [`Self::fail_next`], for the call after `before` others, which do not fail.
     pub fn fail_after(&self, before: usize, function: &str) {
         self.machine.planned.add(function, before, None);
-    }
-
-    /// Looks on while the driver calls the kernel: before anything is done for a call, and before it returns. Nothing is
-    /// sent or completed from there; the calls that looking on makes are not looked at.
-    pub fn on_call(&self, hook: impl FnMut(&Self, Moment, &Call) + 'static) {
-        *self.hook.borrow_mut() = Some(Box::new(hook));
-    }
-
-    /// Keeps calls and arrivals for [`Self::take_calls`] and [`Self::take_arrivals`], as from the start, or does not.
-    pub fn set_recording(&self, recording: bool) {
-        self.recording.set(recording);
-        self.disk.recording.set(recording);
-    }
-
-    /// The driver's calls since this was last asked, in order.
-    pub fn take_calls(&self) -> Vec<Call> {
-        self.calls.take()
-    }
-
-    /// What arrived at the devices below since this was last asked, in order.
-    pub fn take_arrivals(&self) -> Vec<Arrival> {
-        self.disk.take_arrivals()
-    }
-
-    /// How many requests arrived below since the script began.
-    pub fn arrived(&self) -> u64 {
-        self.disk.arrived()
-    }
-
-    /// Every remove lock that is held.
-    pub fn held_locks(&self) -> Vec<HeldLock> {
-        disk::held_locks(self.machine)
-    }
-
-    /// What the driver has allocated and freed.
-    pub fn driver_pool(&self) -> PoolCounters {
-        *self.machine.pool.borrow().counters(Owner::Driver)
-    }
-
-    /// The device that the driver created last and has not deleted.
-    pub fn newest_device(&self) -> Option<Device> {
-        Device::at(
-            self.machine,
-            driver_object::DEVICE_OBJECT.get(self.machine.loaded().object),
-        )
-    }
-
-    /// Where the driver object is.
-    pub fn driver(&self) -> Address {
-        Address(self.machine.loaded().object)
-    }
-
-    /// The driver object.
-    pub fn driver_bytes(&self) -> Vec<u8> {
-        self.bytes(self.driver().0, driver_object::BYTES)
-    }
-
-    /// The extension of the driver object.
-    pub fn driver_extension_bytes(&self) -> Vec<u8> {
-        let extension = driver_object::DRIVER_EXTENSION.get(self.driver().0);
-        self.bytes(extension, driver_extension::BYTES)
-    }
-
-    /// The UNICODE_STRING that DriverEntry gets, with its text after it.
-    pub fn registry_path_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.bytes(self.registry_path, 16);
-        let length = usize::from(guest::read::<u16>(self.registry_path));
-        bytes.extend(self.bytes(guest::read(self.registry_path + 8), length));
-        bytes
-    }
-
-    /// Whether there is code of the driver at `address`.
-    pub fn is_driver_code(&self, address: Address) -> bool {
-        let driver = self.machine.loaded();
-        let section = driver.image.relative(address.0);
-        let section = section.and_then(|address| driver.image.section_at(address));
-        section.is_some_and(|section| section.protection().execute)
-    }
-
-    /// The functions and variables that the driver imports and the lab does not have.
-    pub fn unknown_imports(&self) -> Vec<String> {
-        let driver = self.machine.loaded();
-        let unknown = driver.image.imports().iter().filter(|import| !import.resolved);
-        unknown.map(|import| import.name.clone()).collect()
-    }
-
-    /// Reads what is at `address`. False where there is nothing that could be read.
-    pub fn read(&self, address: Address, bytes: &mut [u8]) -> bool {
-        let readable = guest::contains(address.0, bytes.len());
-        if readable {
-            guest::read_bytes(address.0, bytes);
-        }
-        readable
-    }
-
-    fn bytes(&self, address: usize, count: usize) -> Vec<u8> {
-        let mut bytes = vec![0; count];
-        guest::read_bytes(address, &mut bytes);
-        bytes
-    }
-
-    fn observe(&self, machine: &'static Machine, moment: Moment, function: &'static str, frame: Frame) {
-        let has_hook = self.hook.borrow().is_some();
-        let recorded = self.recording.get() && moment == Moment::Called;
-        if !has_hook && !recorded {
-            return;
-        }
-        let call = Call::read(function, frame);
-        let hook = self.hook.take();
-        if let Some(mut hook) = hook {
-            hook(self, moment, &call);
-            let mut now = self.hook.borrow_mut();
-            if now.is_none() {
-                *now = Some(hook);
-            }
-        }
-        if recorded {
-            let mut calls = self.calls.borrow_mut();
-            if calls.len() == CALLS_MAX {
-                machine.cannot(&format!(
-                    "the driver made {CALLS_MAX} calls and the script takes none: World::set_recording turns that off"
-                ));
-            }
-            calls.push(call);
-        }
     }
 
     /// Lets everything run that can, and checks what must hold then.

@@ -238,7 +238,11 @@ impl Native for DiskDriver {
 impl Machine {
     /// Cancels an IRP at a device of the lab's that has it pending.
     pub(crate) fn cancel_at_native(&'static self, record: &Rc<IrpRecord>) -> bool {
-        if !matches!(record.owner.get(), Owner::Visit(_)) {
+        let Owner::Visit(visit) = record.owner.get() else {
+            return false;
+        };
+        // Another driver may have the IRP between two of its stack locations.
+        if !record.visit(visit, |visit| visit.native) {
             return false;
         }
         let location = irp::CURRENT_STACK_LOCATION.get(record.address);

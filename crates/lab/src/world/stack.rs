@@ -76,55 +76,68 @@ impl Machine {
         }
     }
 
-    /// Calls AddDevice for the disk, and checks the device that it attached. `false` where AddDevice failed.
+    /// Calls AddDevice for the disk. `false` where AddDevice failed.
     pub(crate) fn add_device(&'static self, stack: &mut DeviceStack, may_fail: bool) -> bool {
         let Some(routine) = self.add_device_routine() else {
             return true;
         };
-        let driver = self.loaded().object;
-        let blocks = self.pool.borrow().counters(Owner::Driver).live_blocks();
-        let result = self.call_routine(Routine::AddDevice, routine, [driver, stack.bottom, 0, 0]);
-        let result = result as u32 as NtStatus;
-        let top = self.top_of_stack(stack.bottom);
-        if !nt_success(result) {
+        let status = self.call_add_device(routine, stack.bottom);
+        if !nt_success(status) {
             if !may_fail {
                 self.cannot(&format!(
                     "AddDevice returned {} ({:#010x})",
-                    status::name(result),
-                    result.cast_unsigned()
+                    status::name(status),
+                    status.cast_unsigned()
                 ));
-            }
-            if top != stack.disk {
-                self.violation(
-                    &rules::REMOVED_NOT_DETACHED,
-                    "AddDevice failed and left its device attached",
-                );
-            }
-            if driver_object::DEVICE_OBJECT.get(driver) != 0 {
-                self.violation(
-                    &rules::REMOVED_NOT_DELETED,
-                    "AddDevice failed and left its device object",
-                );
-            }
-            let left = self.pool.borrow().counters(Owner::Driver).live_blocks();
-            if left > blocks {
-                self.violation(
-                    &rules::POOL_LEAKED,
-                    "AddDevice failed and left pool that it had allocated",
-                );
             }
             return false;
         }
+        let top = self.top_of_stack(stack.bottom);
         if top != stack.disk {
-            self.check_inherited(top, stack.disk);
             stack.filter = Some(top);
             stack.top = top;
         }
         true
     }
 
+    /// Calls AddDevice, and checks that the device that it attached is ready, or that a failure left nothing.
+    pub(crate) fn call_add_device(&self, routine: usize, bottom: usize) -> NtStatus {
+        let driver = self.loaded().object;
+        let below = self.top_of_stack(bottom);
+        let newest = driver_object::DEVICE_OBJECT.get(driver);
+        let blocks = self.pool.borrow().counters(Owner::Driver).live_blocks();
+        let result = self.call_routine(Routine::AddDevice, routine, [driver, bottom, 0, 0]);
+        let status = result as u32 as NtStatus;
+        let top = self.top_of_stack(bottom);
+        if nt_success(status) {
+            if top != below {
+                self.check_inherited(top, below);
+            }
+            return status;
+        }
+        if top != below {
+            self.violation(
+                &rules::REMOVED_NOT_DETACHED,
+                "AddDevice failed and left its device attached",
+            );
+        }
+        if driver_object::DEVICE_OBJECT.get(driver) != newest {
+            self.violation(
+                &rules::REMOVED_NOT_DELETED,
+                "AddDevice failed and left its device object",
+            );
+        }
+        if self.pool.borrow().counters(Owner::Driver).live_blocks() > blocks {
+            self.violation(
+                &rules::POOL_LEAKED,
+                "AddDevice failed and left pool that it had allocated",
+            );
+        }
+        status
+    }
+
     /// What a filter takes over from the device below it.
-    pub(crate) fn check_inherited(&self, filter: usize, below: usize) {
+    fn check_inherited(&self, filter: usize, below: usize) {
         let [ours, theirs] = [filter, below].map(|device| device_object::FLAGS.get(device));
         if ours & DO_DEVICE_INITIALIZING != 0 {
             self.violation(
@@ -204,30 +217,36 @@ impl Machine {
         self.check_quiet();
         self.phase("REMOVE_DEVICE");
         let status = self.send_pnp(stack, pnp::REMOVE_DEVICE);
+        self.check_removed(status, stack.filter.take(), stack.disk);
+        stack.top = stack.disk;
+        self.detach_device(stack.bottom);
+        self.delete_device(stack.disk);
+        self.delete_device(stack.bottom);
+    }
+
+    /// What must hold after IRP_MN_REMOVE_DEVICE, which ended with `status`: the driver has let `below` go.
+    pub(crate) fn check_removed(&self, status: NtStatus, filter: Option<usize>, below: usize) {
         if !nt_success(status) {
             self.violation(
                 &rules::REMOVE_FAILED,
                 &format!("REMOVE_DEVICE ended with {}", status::name(status)),
             );
         }
-        if let Some(filter) = stack.filter.take() {
-            if device_object::ATTACHED_DEVICE.get(stack.disk) != 0 {
-                self.violation(
-                    &rules::REMOVED_NOT_DETACHED,
-                    "the device is still attached after REMOVE_DEVICE",
-                );
-            }
-            if self.devices.is_live(filter) {
-                self.violation(
-                    &rules::REMOVED_NOT_DELETED,
-                    "the device object is still there after REMOVE_DEVICE",
-                );
-            }
+        let Some(filter) = filter else {
+            return;
+        };
+        if device_object::ATTACHED_DEVICE.get(below) != 0 {
+            self.violation(
+                &rules::REMOVED_NOT_DETACHED,
+                "the device is still attached after REMOVE_DEVICE",
+            );
         }
-        stack.top = stack.disk;
-        self.detach_device(stack.bottom);
-        self.delete_device(stack.disk);
-        self.delete_device(stack.bottom);
+        if self.devices.is_live(filter) {
+            self.violation(
+                &rules::REMOVED_NOT_DELETED,
+                "the device object is still there after REMOVE_DEVICE",
+            );
+        }
     }
 
     /// No code of the driver runs: no remove lock may be held for an IRP that is gone.
