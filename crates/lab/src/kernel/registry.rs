@@ -161,7 +161,10 @@ mod tests {
         let registry = Registry::new("Thing");
         let path = Registry::service_path("tHING");
         assert!(registry.has(&path));
-        assert_eq!(registry.value(&path, "START").map(|value| value.data), Some(vec![3, 0, 0, 0]));
+        assert_eq!(
+            registry.value(&path, "START").map(|value| value.data),
+            Some(vec![3, 0, 0, 0])
+        );
     }
 
     #[test]

@@ -232,7 +232,8 @@ impl Machine {
     }
 
     /// No request is under way: nothing may be held for one.
-    pub(crate) fn check_quiet(&self) {
+    pub(crate) fn check_quiet(&'static self) {
+        self.settle();
         for tag in self.remove_locks_held() {
             if let Some(irp) = self.irp_of_tag(tag)
                 && irp.owner.get() == crate::kernel::io::irp::Owner::Done

@@ -35,7 +35,11 @@ pub(super) const EXPORTS: &[Export] = &[
     export("IoRegisterDeviceInterface", register_interface),
     export("IoSetDeviceInterfaceState", |call| {
         let link = guest::unicode_string(call.pointer(0));
-        status(if link.is_empty() { STATUS_OBJECT_NAME_NOT_FOUND } else { STATUS_SUCCESS })
+        status(if link.is_empty() {
+            STATUS_OBJECT_NAME_NOT_FOUND
+        } else {
+            STATUS_SUCCESS
+        })
     }),
     export("IoGetDeviceProperty", property),
     export("IoInitializeTimer", |call| {
@@ -62,10 +66,11 @@ pub(super) const EXPORTS: &[Export] = &[
         if bytes > ERROR_LOG_BYTES_MAX || machine.fails("IoAllocateErrorLogEntry") {
             return 0;
         }
-        let entry = machine
-            .pool
-            .borrow_mut()
-            .allocate(bytes, ERROR_LOG_TAG, Owner::Driver, call.site(), Contents::Zeroed);
+        let entry =
+            machine
+                .pool
+                .borrow_mut()
+                .allocate(bytes, ERROR_LOG_TAG, Owner::Driver, call.site(), Contents::Zeroed);
         entry.unwrap_or_default()
     }),
     export("IoWriteErrorLogEntry", |call| {

@@ -95,8 +95,13 @@ pub(super) fn data(machine: &Machine, name: &str) -> Option<usize> {
         "KeTickCount" => Some(machine.kernel_data.refreshed_shared_data(&machine.clock) + 0x320),
         "PsInitialSystemProcess" => Some(machine.kernel_data.system_process()),
         "NtBuildNumber" => Some(machine.kernel_data.build_number()),
-        "PsThreadType" | "PsProcessType" | "IoFileObjectType" | "IoDeviceObjectType" | "IoDriverObjectType"
-        | "ExEventObjectType" | "ExSemaphoreObjectType" => Some(machine.kernel_data.object_type()),
+        "PsThreadType"
+        | "PsProcessType"
+        | "IoFileObjectType"
+        | "IoDeviceObjectType"
+        | "IoDriverObjectType"
+        | "ExEventObjectType"
+        | "ExSemaphoreObjectType" => Some(machine.kernel_data.object_type()),
         "InitSafeBootMode" => Some(machine.kernel_data.safe_boot_mode()),
         _ => None,
     }

@@ -92,7 +92,9 @@ fn parse(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, take: &mut impl Fn
     }
     if rest.next_if_eq(&'.').is_some() {
         conversion.precision = if rest.next_if_eq(&'*').is_some() {
-            usize::try_from(take() as u32 as i32).ok().map(|given| given.min(WIDTH_MAX))
+            usize::try_from(take() as u32 as i32)
+                .ok()
+                .map(|given| given.min(WIDTH_MAX))
         } else {
             Some(number(rest))
         };
@@ -109,7 +111,11 @@ fn parse(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, take: &mut impl Fn
             }
             'h' => {
                 conversion.narrow = true;
-                conversion.size = if conversion.size == Size::Short { Size::Char } else { Size::Short };
+                conversion.size = if conversion.size == Size::Short {
+                    Size::Char
+                } else {
+                    Size::Short
+                };
             }
             'w' => conversion.wide = true,
             'I' => {
@@ -211,7 +217,11 @@ fn integer(conversion: &Conversion, sign: &str, digits: &str) -> String {
 
 fn pad(conversion: &Conversion, text: String) -> String {
     let blanks = " ".repeat(conversion.width.saturating_sub(text.chars().count()));
-    if conversion.left { text + &blanks } else { blanks + &text }
+    if conversion.left {
+        text + &blanks
+    } else {
+        blanks + &text
+    }
 }
 
 fn string(address: usize, wide: bool, precision: Option<usize>) -> String {
@@ -231,7 +241,10 @@ fn counted(address: usize) -> String {
     if address == 0 {
         return "(null)".to_owned();
     }
-    guest::c_string(guest::read::<usize>(address + 8), usize::from(guest::read::<u16>(address)))
+    guest::c_string(
+        guest::read::<usize>(address + 8),
+        usize::from(guest::read::<u16>(address)),
+    )
 }
 
 /// A string of 16-bit units that ends with a zero, or its first `limit` units.
@@ -263,8 +276,14 @@ mod tests {
 
     #[test]
     fn fields_are_filled_as_the_flags_say() {
-        assert_eq!(formatted("[%5d|%-5d|%05d|%+d]", &[42, 42, 42, 42]), "[   42|42   |00042|+42]");
-        assert_eq!(formatted("[%#x|%08X|%.3u|%*d]", &[255, 255, 7, 4, 1]), "[0xff|000000FF|007|   1]");
+        assert_eq!(
+            formatted("[%5d|%-5d|%05d|%+d]", &[42, 42, 42, 42]),
+            "[   42|42   |00042|+42]"
+        );
+        assert_eq!(
+            formatted("[%#x|%08X|%.3u|%*d]", &[255, 255, 7, 4, 1]),
+            "[0xff|000000FF|007|   1]"
+        );
     }
 
     #[test]

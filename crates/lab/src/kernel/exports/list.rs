@@ -23,7 +23,9 @@ pub(super) const EXPORTS: &[Export] = &[
     export("InterlockedPopEntrySList", |call| pop(call.pointer(0))),
     export("ExpInterlockedFlushSList", flush),
     export("ExInterlockedFlushSList", flush),
-    export("ExQueryDepthSList", |call| usize::from(guest::read::<u16>(call.pointer(0)))),
+    export("ExQueryDepthSList", |call| {
+        usize::from(guest::read::<u16>(call.pointer(0)))
+    }),
     export("FirstEntrySList", |call| first(call.pointer(0))),
     export("ExInterlockedInsertHeadList", |call| {
         let head = call.pointer(0);
@@ -86,7 +88,15 @@ pub(super) const EXPORTS: &[Export] = &[
     export("ExInitializeLookasideListEx", |call| {
         let (list, allocate, free) = (call.pointer(0), call.pointer(1), call.pointer(2));
         let pool_type = call.u32(3);
-        make_lookaside(call.machine, list, allocate, free, pool_type, call.pointer(5), call.u32(6));
+        make_lookaside(
+            call.machine,
+            list,
+            allocate,
+            free,
+            pool_type,
+            call.pointer(5),
+            call.u32(6),
+        );
         0
     }),
     export("ExDeleteLookasideListEx", |call| {

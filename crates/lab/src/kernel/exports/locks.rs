@@ -32,8 +32,12 @@ pub(super) const EXPORTS: &[Export] = &[
     export("ExInitializeFastMutex", initialise_fast),
     export("KeInitializeGuardedMutex", initialise_fast),
     export("ExAcquireFastMutex", |call| acquire(call, true, "ExAcquireFastMutex")),
-    export("ExAcquireFastMutexUnsafe", |call| acquire(call, false, "ExAcquireFastMutexUnsafe")),
-    export("KeAcquireGuardedMutex", |call| acquire(call, false, "KeAcquireGuardedMutex")),
+    export("ExAcquireFastMutexUnsafe", |call| {
+        acquire(call, false, "ExAcquireFastMutexUnsafe")
+    }),
+    export("KeAcquireGuardedMutex", |call| {
+        acquire(call, false, "KeAcquireGuardedMutex")
+    }),
     export("KeAcquireGuardedMutexUnsafe", |call| {
         acquire(call, false, "KeAcquireGuardedMutexUnsafe")
     }),
@@ -46,8 +50,12 @@ pub(super) const EXPORTS: &[Export] = &[
         usize::from(machine.try_acquire_fast_mutex(call.pointer(0), false, "KeTryToAcquireGuardedMutex"))
     }),
     export("ExReleaseFastMutex", |call| release(call, true, "ExReleaseFastMutex")),
-    export("ExReleaseFastMutexUnsafe", |call| release(call, false, "ExReleaseFastMutexUnsafe")),
-    export("KeReleaseGuardedMutex", |call| release(call, false, "KeReleaseGuardedMutex")),
+    export("ExReleaseFastMutexUnsafe", |call| {
+        release(call, false, "ExReleaseFastMutexUnsafe")
+    }),
+    export("KeReleaseGuardedMutex", |call| {
+        release(call, false, "KeReleaseGuardedMutex")
+    }),
     export("KeReleaseGuardedMutexUnsafe", |call| {
         release(call, false, "KeReleaseGuardedMutexUnsafe")
     }),
@@ -65,8 +73,12 @@ pub(super) const EXPORTS: &[Export] = &[
         call.machine.delete_resource(call.pointer(0));
         0
     }),
-    export("ExAcquireResourceExclusiveLite", |call| resource(call, true, "ExAcquireResourceExclusiveLite")),
-    export("ExAcquireResourceSharedLite", |call| resource(call, false, "ExAcquireResourceSharedLite")),
+    export("ExAcquireResourceExclusiveLite", |call| {
+        resource(call, true, "ExAcquireResourceExclusiveLite")
+    }),
+    export("ExAcquireResourceSharedLite", |call| {
+        resource(call, false, "ExAcquireResourceSharedLite")
+    }),
     export("ExAcquireSharedStarveExclusive", |call| {
         resource(call, false, "ExAcquireSharedStarveExclusive")
     }),
@@ -97,7 +109,9 @@ pub(super) const EXPORTS: &[Export] = &[
     export("ExIsResourceAcquiredExclusiveLite", |call| {
         usize::from(call.machine.holds_resource(call.pointer(0), true) > 0)
     }),
-    export("ExIsResourceAcquiredSharedLite", |call| call.machine.holds_resource(call.pointer(0), false)),
+    export("ExIsResourceAcquiredSharedLite", |call| {
+        call.machine.holds_resource(call.pointer(0), false)
+    }),
     export("ExInitializeRundownProtection", |call| {
         guest::write(call.pointer(0), 0_usize);
         0
@@ -138,7 +152,8 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("KeReleaseInStackQueuedSpinLock", |call| {
         let handle = call.pointer(0);
-        call.machine.release_spin_lock(guest::read(handle + 8), guest::read(handle + 16));
+        call.machine
+            .release_spin_lock(guest::read(handle + 8), guest::read(handle + 16));
         0
     }),
     export("KeAcquireInStackQueuedSpinLockAtDpcLevel", |call| {
@@ -147,7 +162,8 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("KeReleaseInStackQueuedSpinLockFromDpcLevel", |call| {
-        call.machine.release_spin_lock_from_dpc(guest::read(call.pointer(0) + 8));
+        call.machine
+            .release_spin_lock_from_dpc(guest::read(call.pointer(0) + 8));
         0
     }),
     export("KeAcquireSpinLockForDpc", |call| {
@@ -157,7 +173,9 @@ pub(super) const EXPORTS: &[Export] = &[
         call.machine.release_spin_lock(call.pointer(0), call.u8(1));
         0
     }),
-    export("KeTestSpinLock", |call| usize::from(guest::read::<usize>(call.pointer(0)) == 0)),
+    export("KeTestSpinLock", |call| {
+        usize::from(guest::read::<usize>(call.pointer(0)) == 0)
+    }),
 ];
 
 fn state(call: &Call) -> usize {

@@ -3,7 +3,11 @@
 use super::{Call, Export, export};
 use crate::{
     guest,
-    kernel::{Machine, layout::{irp, mdl}, scheduler::DISPATCH_LEVEL},
+    kernel::{
+        Machine,
+        layout::{irp, mdl},
+        scheduler::DISPATCH_LEVEL,
+    },
     pool::{Contents, Owner},
     rules,
 };
@@ -77,16 +81,30 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("MmAllocateContiguousMemory", |call| {
         let bytes = call.pointer(0).next_multiple_of(4096);
-        allocate(call, "MmAllocateContiguousMemory", bytes, CONTIGUOUS_TAG, Contents::Uninitialized)
+        allocate(
+            call,
+            "MmAllocateContiguousMemory",
+            bytes,
+            CONTIGUOUS_TAG,
+            Contents::Uninitialized,
+        )
     }),
     export("MmAllocateNonCachedMemory", |call| {
         let bytes = call.pointer(0).next_multiple_of(4096);
-        allocate(call, "MmAllocateNonCachedMemory", bytes, CONTIGUOUS_TAG, Contents::Uninitialized)
+        allocate(
+            call,
+            "MmAllocateNonCachedMemory",
+            bytes,
+            CONTIGUOUS_TAG,
+            Contents::Uninitialized,
+        )
     }),
     export("MmFreeContiguousMemory", free),
     export("MmFreeNonCachedMemory", free),
     export("MmGetPhysicalAddress", |call| call.pointer(0)),
-    export("MmIsAddressValid", |call| usize::from(guest::contains(call.pointer(0), 1))),
+    export("MmIsAddressValid", |call| {
+        usize::from(guest::contains(call.pointer(0), 1))
+    }),
     export("MmSizeOfMdl", |call| {
         mdl::BYTES + 8 * ((call.pointer(0) & 4095) + call.pointer(1)).div_ceil(4096)
     }),

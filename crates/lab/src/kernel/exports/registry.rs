@@ -114,7 +114,9 @@ pub(super) const EXPORTS: &[Export] = &[
                 return STATUS_INSUFFICIENT_RESOURCES;
             }
             let name = guest::unicode_string(call.pointer(1));
-            machine.registry.set(path, &name, call.u32(3), bytes(call.pointer(4), call.u32(5)));
+            machine
+                .registry
+                .set(path, &name, call.u32(3), bytes(call.pointer(4), call.u32(5)));
             STATUS_SUCCESS
         })
     }),
@@ -144,7 +146,11 @@ pub(super) const EXPORTS: &[Export] = &[
         if machine.fails("IoOpenDeviceRegistryKey") {
             return status(STATUS_INSUFFICIENT_RESOURCES);
         }
-        let path = if call.u32(1) == DRIVER_REGKEY { DRIVER_KEY } else { DEVICE_KEY };
+        let path = if call.u32(1) == DRIVER_REGKEY {
+            DRIVER_KEY
+        } else {
+            DEVICE_KEY
+        };
         machine.give_key(call.pointer(3), path.to_owned())
     }),
     export("RtlCheckRegistryKey", |call| {
@@ -247,7 +253,11 @@ fn put(answer: &[u8], fixed: usize, target: usize, room: u32, length_at: usize) 
         return STATUS_BUFFER_TOO_SMALL;
     }
     guest::write_bytes(target, &answer[..answer.len().min(room)]);
-    if answer.len() > room { STATUS_BUFFER_OVERFLOW } else { STATUS_SUCCESS }
+    if answer.len() > room {
+        STATUS_BUFFER_OVERFLOW
+    } else {
+        STATUS_SUCCESS
+    }
 }
 
 /// The structures of KEY_VALUE_INFORMATION_CLASS.
@@ -355,9 +365,7 @@ fn query_one(call: &Call, key: &str, entry: usize, name: &str) -> NtStatus {
     }
     let data_at = query_table::DEFAULT_DATA.get(entry);
     let data = match query_table::DEFAULT_LENGTH.get(entry) {
-        0 if matches!(kind, REG_SZ | REG_EXPAND_SZ) => {
-            sz(&super::format::wide_string(data_at, usize::from(u16::MAX)))
-        }
+        0 if matches!(kind, REG_SZ | REG_EXPAND_SZ) => sz(&super::format::wide_string(data_at, usize::from(u16::MAX))),
         0 if kind == REG_DWORD => bytes(data_at, 4),
         length => bytes(data_at, length),
     };
@@ -412,11 +420,11 @@ fn store_string(call: &Call, target: usize, data: &[u8]) -> NtStatus {
         return STATUS_BUFFER_TOO_SMALL;
     };
     if guest::read::<usize>(target + 8) == 0 {
-        let block = call
-            .machine
-            .pool
-            .borrow_mut()
-            .allocate(data.len(), TAG, Owner::Driver, call.site(), Contents::Zeroed);
+        let block =
+            call.machine
+                .pool
+                .borrow_mut()
+                .allocate(data.len(), TAG, Owner::Driver, call.site(), Contents::Zeroed);
         let Ok(block) = block else {
             return STATUS_INSUFFICIENT_RESOURCES;
         };
@@ -445,11 +453,7 @@ fn call_entry(call: &Call, entry: usize, name: &str, kind: u32, data: &[u8]) -> 
         call.pointer(3),
         query_table::ENTRY_CONTEXT.get(entry),
     ];
-    let result = machine.call_callback(
-        "QueryRoutine callback",
-        query_table::ROUTINE.get(entry),
-        &arguments,
-    );
+    let result = machine.call_callback("QueryRoutine callback", query_table::ROUTINE.get(entry), &arguments);
     machine.free_kernel_block(data_at);
     machine.free_kernel_block(name_at);
     result as u32 as NtStatus

@@ -87,7 +87,9 @@ pub(super) const EXPORTS: &[Export] = &[
     export("IoCsqRemoveNextIrp", |call| {
         call.machine.csq_remove_next(call.pointer(0), call.pointer(1))
     }),
-    export("IoCsqRemoveIrp", |call| call.machine.csq_remove(call.pointer(0), call.pointer(1))),
+    export("IoCsqRemoveIrp", |call| {
+        call.machine.csq_remove(call.pointer(0), call.pointer(1))
+    }),
 ];
 
 fn status(status: NtStatus) -> usize {

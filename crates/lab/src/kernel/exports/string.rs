@@ -70,12 +70,16 @@ pub(super) const EXPORTS: &[Export] = &[
     export("RtlHashUnicodeString", |call| {
         let hash = folded(call.pointer(0), call.boolean(1))
             .into_iter()
-            .fold(0_u32, |hash, unit| hash.wrapping_mul(65599).wrapping_add(u32::from(unit)));
+            .fold(0_u32, |hash, unit| {
+                hash.wrapping_mul(65599).wrapping_add(u32::from(unit))
+            });
         guest::write(call.pointer(3), hash);
         status(STATUS_SUCCESS)
     }),
     export("wcslen", |call| units_at(call.pointer(0)).len()),
-    export("strcmp", |call| order(bytes_at(call.pointer(0)).cmp(&bytes_at(call.pointer(1))))),
+    export("strcmp", |call| {
+        order(bytes_at(call.pointer(0)).cmp(&bytes_at(call.pointer(1))))
+    }),
     export("strncmp", |call| {
         let [left, right] = [0, 1].map(|index| first(bytes_at(call.pointer(index)), call.pointer(2)));
         order(left.cmp(&right))
@@ -89,7 +93,9 @@ pub(super) const EXPORTS: &[Export] = &[
             [0, 1].map(|index| first(bytes_at(call.pointer(index)), call.pointer(2)).to_ascii_lowercase());
         order(left.cmp(&right))
     }),
-    export("wcscmp", |call| order(units_at(call.pointer(0)).cmp(&units_at(call.pointer(1))))),
+    export("wcscmp", |call| {
+        order(units_at(call.pointer(0)).cmp(&units_at(call.pointer(1))))
+    }),
     export("wcsncmp", |call| {
         let [left, right] = [0, 1].map(|index| first(units_at(call.pointer(index)), call.pointer(2)));
         order(left.cmp(&right))
@@ -147,12 +153,20 @@ pub(super) const EXPORTS: &[Export] = &[
     export("wcschr", |call| {
         let mut units = units_at(call.pointer(0));
         units.push(0);
-        found(call.pointer(0), 2, units.iter().position(|&unit| unit == call.u32(1) as u16))
+        found(
+            call.pointer(0),
+            2,
+            units.iter().position(|&unit| unit == call.u32(1) as u16),
+        )
     }),
     export("wcsrchr", |call| {
         let mut units = units_at(call.pointer(0));
         units.push(0);
-        found(call.pointer(0), 2, units.iter().rposition(|&unit| unit == call.u32(1) as u16))
+        found(
+            call.pointer(0),
+            2,
+            units.iter().rposition(|&unit| unit == call.u32(1) as u16),
+        )
     }),
     export("wcsstr", |call| {
         let (text, part) = (units_at(call.pointer(0)), units_at(call.pointer(1)));
@@ -175,7 +189,9 @@ pub(super) const EXPORTS: &[Export] = &[
     export("_snprintf", |call| {
         put_limited(call, &print(call, 2, |index| call.pointer(3 + index)))
     }),
-    export("_vsnprintf", |call| put_limited(call, &print(call, 2, listed(call.pointer(3))))),
+    export("_vsnprintf", |call| {
+        put_limited(call, &print(call, 2, listed(call.pointer(3))))
+    }),
     export("_snwprintf", |call| {
         put_limited_wide(call, &print_wide(call, 2, |index| call.pointer(3 + index)))
     }),
@@ -282,7 +298,11 @@ fn ansi(address: usize) -> Vec<u8> {
 
 fn init_ansi(call: &Call) -> usize {
     let (target, source) = (call.pointer(0), call.pointer(1));
-    let length = if source == 0 { 0 } else { bytes_at(source).len().min(0xFFFE) };
+    let length = if source == 0 {
+        0
+    } else {
+        bytes_at(source).len().min(0xFFFE)
+    };
     let length = u16::try_from(length).unwrap_or_default();
     guest::write(target, length);
     guest::write(target + 2, if source == 0 { 0 } else { length + 1 });
@@ -421,7 +441,9 @@ fn told(length: usize, room: usize) -> usize {
 impl Machine {
     /// DbgPrint: the text is counted and, where the run keeps a log, shown. The result is STATUS_SUCCESS.
     pub(super) fn debug_print(&self, call: &Call, format_index: usize) -> usize {
-        self.show(&print(call, format_index, |index| call.pointer(format_index + 1 + index)))
+        self.show(&print(call, format_index, |index| {
+            call.pointer(format_index + 1 + index)
+        }))
     }
 
     /// vDbgPrintEx: as [`Self::debug_print`], with a va_list.

@@ -28,14 +28,21 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     // RTL_OSVERSIONINFOW: its size, then major, minor, build, platform (2 is NT), and a service pack's name.
     export("RtlGetVersion", |call| {
-        for (index, value) in [version::MAJOR, version::MINOR, version::BUILD, 2].into_iter().enumerate() {
+        for (index, value) in [version::MAJOR, version::MINOR, version::BUILD, 2]
+            .into_iter()
+            .enumerate()
+        {
             guest::write(call.pointer(0) + 4 + 4 * index, value);
         }
         guest::write(call.pointer(0) + 20, 0_u16);
         status(STATUS_SUCCESS)
     }),
-    export("IoIsWdmVersionAvailable", |call| usize::from((call.u8(0), call.u8(1)) <= (6, 0))),
-    export("RtlIsNtDdiVersionAvailable", |call| usize::from(call.u32(0) <= 0x0A00_0000)),
+    export("IoIsWdmVersionAvailable", |call| {
+        usize::from((call.u8(0), call.u8(1)) <= (6, 0))
+    }),
+    export("RtlIsNtDdiVersionAvailable", |call| {
+        usize::from(call.u32(0) <= 0x0A00_0000)
+    }),
     export("ExIsProcessorFeaturePresent", |_| 0),
     export("ExGetPreviousMode", |_| 0),
     export("KeStallExecutionProcessor", |call| {

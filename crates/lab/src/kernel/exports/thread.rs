@@ -7,8 +7,7 @@ use crate::{
         Machine,
         handles::Target,
         status::{
-            NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
-            STATUS_SUCCESS,
+            NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
         },
     },
     pool::{Contents, Owner},
@@ -78,7 +77,8 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("IoUninitializeWorkItem", |call| {
-        call.machine.work_item_is_free(call.pointer(0), "IoUninitializeWorkItem");
+        call.machine
+            .work_item_is_free(call.pointer(0), "IoUninitializeWorkItem");
         0
     }),
     export("IoFreeWorkItem", |call| {

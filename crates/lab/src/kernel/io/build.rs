@@ -221,7 +221,6 @@ impl Machine {
             self.free_kernel_block(buffer);
         }
     }
-
 }
 
 /// NT_ERROR.

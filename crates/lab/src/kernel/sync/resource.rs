@@ -49,9 +49,14 @@ impl Machine {
 
     /// ExDeleteResourceLite.
     pub(crate) fn delete_resource(&self, resource: usize) {
-        let held = self.with_resource(resource, "ExDeleteResourceLite", |resource| !resource.holders.is_empty());
+        let held = self.with_resource(resource, "ExDeleteResourceLite", |resource| {
+            !resource.holders.is_empty()
+        });
         if held {
-            self.violation(&rules::SPIN_LOCK_HELD, "ExDeleteResourceLite with a resource that is held");
+            self.violation(
+                &rules::SPIN_LOCK_HELD,
+                "ExDeleteResourceLite with a resource that is held",
+            );
         }
         self.resources.0.borrow_mut().remove(&resource);
     }
