@@ -26,16 +26,16 @@ pub(super) const EXPORTS: &[Export] = &[
     export("RtlInitAnsiString", init_ansi),
     export("RtlInitString", init_ansi),
     export("RtlAnsiStringToUnicodeString", |call| {
-        let units = ansi(call.pointer(1)).into_iter().map(u16::from).collect();
-        status(store_wide(call, call.pointer(0), units, call.boolean(2)))
+        let units: Vec<u16> = ansi(call.pointer(1)).into_iter().map(u16::from).collect();
+        status(store_wide(call, call.pointer(0), &units, call.boolean(2)))
     }),
     export("RtlUnicodeStringToAnsiString", |call| {
-        let bytes = wide(call.pointer(1)).into_iter().map(narrowed).collect();
-        status(store_ansi(call, call.pointer(0), bytes, call.boolean(2)))
+        let bytes: Vec<u8> = wide(call.pointer(1)).into_iter().map(narrowed).collect();
+        status(store_ansi(call, call.pointer(0), &bytes, call.boolean(2)))
     }),
     export("RtlUpcaseUnicodeString", |call| {
-        let units = wide(call.pointer(1)).into_iter().map(upper).collect();
-        status(store_wide(call, call.pointer(0), units, call.boolean(2)))
+        let units: Vec<u16> = wide(call.pointer(1)).into_iter().map(upper).collect();
+        status(store_wide(call, call.pointer(0), &units, call.boolean(2)))
     }),
     export("RtlFreeUnicodeString", free_string),
     export("RtlFreeAnsiString", free_string),
@@ -60,7 +60,12 @@ pub(super) const EXPORTS: &[Export] = &[
             16 => format!("{value:X}"),
             _ => return status(STATUS_INVALID_PARAMETER),
         };
-        status(store_wide(call, call.pointer(2), text.encode_utf16().collect(), false))
+        status(store_wide(
+            call,
+            call.pointer(2),
+            &text.encode_utf16().collect::<Vec<u16>>(),
+            false,
+        ))
     }),
     export("RtlUnicodeStringToInteger", to_integer),
     export("RtlUpcaseUnicodeChar", |call| usize::from(upper(call.u32(0) as u16))),
@@ -320,7 +325,7 @@ fn string_block(call: &Call, bytes: usize) -> Option<usize> {
         .ok()
 }
 
-fn store_wide(call: &Call, target: usize, units: Vec<u16>, allocate: bool) -> NtStatus {
+fn store_wide(call: &Call, target: usize, units: &[u16], allocate: bool) -> NtStatus {
     let bytes = 2 * units.len();
     if bytes > COUNTED_MAX {
         return STATUS_INVALID_PARAMETER;
@@ -336,12 +341,12 @@ fn store_wide(call: &Call, target: usize, units: Vec<u16>, allocate: bool) -> Nt
     if bytes > room {
         return STATUS_BUFFER_OVERFLOW;
     }
-    put_units(guest::read::<usize>(target + 8), &units, bytes + 2 <= room);
+    put_units(guest::read::<usize>(target + 8), units, bytes + 2 <= room);
     guest::write(target, u16::try_from(bytes).unwrap_or_default());
     STATUS_SUCCESS
 }
 
-fn store_ansi(call: &Call, target: usize, bytes: Vec<u8>, allocate: bool) -> NtStatus {
+fn store_ansi(call: &Call, target: usize, bytes: &[u8], allocate: bool) -> NtStatus {
     if allocate {
         let Some(block) = string_block(call, bytes.len() + 1) else {
             return STATUS_INSUFFICIENT_RESOURCES;
@@ -353,7 +358,7 @@ fn store_ansi(call: &Call, target: usize, bytes: Vec<u8>, allocate: bool) -> NtS
     if bytes.len() > room {
         return STATUS_BUFFER_OVERFLOW;
     }
-    put_bytes(guest::read::<usize>(target + 8), &bytes, bytes.len() < room);
+    put_bytes(guest::read::<usize>(target + 8), bytes, bytes.len() < room);
     guest::write(target, u16::try_from(bytes.len()).unwrap_or_default());
     STATUS_SUCCESS
 }
