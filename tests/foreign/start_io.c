@@ -32,7 +32,7 @@ static VOID NTAPI StartIo(PDEVICE_OBJECT Device, PIRP Irp)
 
     if (Device->CurrentIrp != Irp || KeGetCurrentIrql() != DISPATCH_LEVEL)
         KeBugCheckEx(0xE3, (ULONG_PTR)Irp, (ULONG_PTR)Device->CurrentIrp, KeGetCurrentIrql(), 0);
-    due.QuadPart = -200;
+    due.QuadPart = -1;
     KeSetTimer(&Timer, due, &TimerDpc);
 }
 
