@@ -7,7 +7,7 @@ use std::{fs, time::Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    build::{Artifacts, Builder, test_drivers},
+    build::{Artifacts, Builder, install_c_compiler, test_drivers},
     compile_fail, docs,
     gate::Check,
     in_lab,
@@ -85,6 +85,7 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     })?;
     step("clippy, drivers", || builder.clippy(workspace))?;
     step("what must not compile", || compile_fail::check(workspace, &builder))?;
+    step("mingw-w64's compiler", install_c_compiler)?;
     // The driver's own tests are ignored by a plain `cargo test`, since that has no driver to run.
     step("tests", || {
         process::run(

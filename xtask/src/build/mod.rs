@@ -69,6 +69,18 @@ enum Environment {
     },
 }
 
+/// Installs mingw-w64's C compiler where it is missing: drivers that the tests run in the lab are built with it.
+///
+/// # Errors
+///
+/// It cannot be installed here.
+pub fn install_c_compiler() -> Result<()> {
+    if !cfg!(target_os = "linux") || process::exists("x86_64-w64-mingw32-gcc") {
+        return Ok(());
+    }
+    packages::install("gcc-mingw-w64-x86-64")
+}
+
 impl Builder {
     /// Finds what building for `target` takes, and installs or makes what is missing.
     ///

@@ -122,7 +122,7 @@ structures! {
         0x8 driver_object: usize => DRIVER_OBJECT: usize,
         0x10 next_device: usize => NEXT_DEVICE: usize,
         0x18 attached_device: usize => ATTACHED_DEVICE: usize,
-        0x20 current_irp: usize,
+        0x20 current_irp: usize => CURRENT_IRP: usize,
         0x28 timer: usize => TIMER: usize,
         0x30 flags: u32 => FLAGS: u32,
         0x34 characteristics: u32 => CHARACTERISTICS: u32,
@@ -132,7 +132,7 @@ structures! {
         0x4c stack_size: u8 => STACK_SIZE: u8,
         0x50 queue: [usize; 9],
         0x98 alignment_requirement: u32 => ALIGNMENT_REQUIREMENT: u32,
-        0xa0 device_queue: [usize; 5],
+        0xa0 device_queue: [usize; 5] => DEVICE_QUEUE: usize,
         0xc8 dpc: [usize; 8],
         0x108 active_thread_count: u32,
         0x110 security_descriptor: usize,
@@ -141,6 +141,22 @@ structures! {
         0x132 spare1: u16,
         0x138 device_object_extension: usize,
         0x140 reserved: [usize; 2],
+    }
+
+    /// KDEVICE_QUEUE.
+    kdevice_queue: KdeviceQueue, sizeof 0x28 {
+        0x0 kind: u16 => TYPE: u16,
+        0x2 size: u16 => SIZE: u16,
+        0x8 list_head: [usize; 2] => LIST_HEAD: usize,
+        0x18 lock: usize,
+        0x20 busy: u8 => BUSY: u8,
+    }
+
+    /// KDEVICE_QUEUE_ENTRY.
+    kdevice_queue_entry: KdeviceQueueEntry, sizeof 0x18 {
+        0x0 links: [usize; 2] => LINKS: usize,
+        0x10 sort_key: u32 => SORT_KEY: u32,
+        0x14 inserted: u8 => INSERTED: u8,
     }
 
     /// DRIVER_OBJECT.
@@ -157,7 +173,7 @@ structures! {
         0x48 hardware_database: usize,
         0x50 fast_io_dispatch: usize,
         0x58 driver_init: usize => DRIVER_INIT: usize,
-        0x60 driver_start_io: usize,
+        0x60 driver_start_io: usize => DRIVER_START_IO: usize,
         0x68 driver_unload: usize => DRIVER_UNLOAD: usize,
         0x70 major_function: [usize; 28] => MAJOR_FUNCTION: usize,
     }

@@ -44,6 +44,10 @@ const SWITCH_PER_MILLE: u32 = 200;
 /// In how many of 1000 choices a thread is taken off its processor for another that is ready.
 const PREEMPT_PER_MILLE: u32 = 300;
 
+/// How long a driver is given to end what it does beside its requests.
+const SETTLING_STEP_NS: u64 = 1000;
+const SETTLING_STEPS_MAX: u32 = 10_000;
+
 /// What a context is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -462,6 +466,24 @@ impl Machine {
             .any(|processor| processor.dpc_active.get() || !processor.dpcs.borrow().is_empty())
     }
 
+    /// Lets whatever else the driver does come to an end: what it completed a request in may have more to do, such as
+    /// releasing a lock. What waits is not waited for, and what never ends is given up.
+    pub(crate) fn settle(&'static self) {
+        for _ in 0..SETTLING_STEPS_MAX {
+            let running = self.current().id;
+            let is_busy = |context: &&'static Context| {
+                context.id != running
+                    && matches!(context.state.get(), State::Ready | State::Spinning(_))
+                    && !context.activations.borrow().is_empty()
+            };
+            let busy = self.scheduler.contexts.borrow().iter().any(is_busy);
+            if !busy && !self.dpcs_outstanding() && !self.threads.has_work() {
+                return;
+            }
+            self.sleep_until(self.clock.now_ns() + SETTLING_STEP_NS);
+        }
+    }
+
     /// A processor for an interrupt to arrive at.
     pub(crate) fn some_processor(&self) -> usize {
         let count = self.scheduler.processors();
@@ -510,26 +532,6 @@ impl Machine {
             self.wake(context);
         }
         context.is_some()
-    }
-
-    /// Waits until no routine of the driver runs any more but those that wait for something.
-    pub(crate) fn settle(&'static self) {
-        const ROUNDS_MAX: u32 = 10_000;
-        let busy = || {
-            let running = self.current();
-            self.dpcs_outstanding()
-                || self.scheduler.contexts.borrow().iter().any(|context| {
-                    context.id != running.id
-                        && context.state.get() != State::Blocked
-                        && !context.activations.borrow().is_empty()
-                })
-        };
-        for _ in 0..ROUNDS_MAX {
-            if !busy() {
-                return;
-            }
-            self.sleep_until(self.clock.now_ns() + 1000);
-        }
     }
 
     /// No context can run and no time will change that.

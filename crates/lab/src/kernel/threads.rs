@@ -23,6 +23,11 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
+    /// Whether there is work that no worker has begun.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.queue.borrow().is_empty()
+    }
+
     /// Whether this is a worker that has nothing to do.
     pub(crate) fn is_idle(&self, context: &Context) -> bool {
         self.idle.borrow().iter().any(|idle| idle.id == context.id)

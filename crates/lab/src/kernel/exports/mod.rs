@@ -14,6 +14,7 @@ mod memory;
 mod registry;
 mod request;
 mod rtl;
+mod start_io;
 mod string;
 mod sync;
 mod system;
@@ -139,7 +140,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 14] = [
+    let parts: [&'static [Export]; 15] = [
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
@@ -154,6 +155,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         device::EXPORTS,
         system::EXPORTS,
         registry::EXPORTS,
+        start_io::EXPORTS,
     ];
     let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
     let numbers = exports

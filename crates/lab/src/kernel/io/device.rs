@@ -127,6 +127,7 @@ impl Machine {
         device_object::DEVICE_EXTENSION.set(address, extension);
         device_object::DEVICE_TYPE.set(address, new.device_type);
         device_object::STACK_SIZE.set(address, 1);
+        self.initialise_device_queue(device_object::DEVICE_QUEUE.address(address));
         driver_object::DEVICE_OBJECT.set(new.driver, address);
         let serial = self.devices.serial.get() + 1;
         self.devices.serial.set(serial);

@@ -11,3 +11,4 @@ pub(crate) mod device;
 mod forward;
 pub(crate) mod irp;
 pub(crate) mod remove_lock;
+pub(crate) mod start_io;

@@ -100,7 +100,7 @@ impl Machine {
     pub(crate) fn release_fast_mutex(&self, mutex: usize, lower: bool, call: &str) {
         if fast_mutex::COUNT.get(mutex) == 1 || fast_mutex::OWNER.get(mutex) != self.current_thread_object() {
             self.violation(
-                &rules::SPIN_LOCK_HELD,
+                &rules::BUG_CHECK,
                 &format!("{call} with a mutex that the thread does not hold"),
             );
         }

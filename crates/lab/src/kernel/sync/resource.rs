@@ -53,10 +53,7 @@ impl Machine {
             !resource.holders.is_empty()
         });
         if held {
-            self.violation(
-                &rules::SPIN_LOCK_HELD,
-                "ExDeleteResourceLite with a resource that is held",
-            );
+            self.violation(&rules::BUG_CHECK, "ExDeleteResourceLite with a resource that is held");
         }
         self.resources.0.borrow_mut().remove(&resource);
     }
@@ -101,8 +98,10 @@ impl Machine {
         });
         if released.is_none() {
             self.violation(
-                &rules::SPIN_LOCK_HELD,
-                &format!("{call} with a resource that the thread does not hold"),
+                &rules::BUG_CHECK,
+                &format!(
+                    "{call} with a resource that the thread does not hold: Windows stops with 0xE3 RESOURCE_NOT_OWNED"
+                ),
             );
         }
         self.wake_waiters(resource);

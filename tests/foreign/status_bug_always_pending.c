@@ -1,4 +1,4 @@
-/* expect: 0xC9/0x23D. Keeps reads for a DPC and returns STATUS_PENDING without marking them. */
+/* expect: 0xC9/0x23D. Returns STATUS_PENDING for reads that it has not marked, whatever the lower driver returned. */
 
 #define FILTER_FIELDS PVOID Kept; KSPIN_LOCK Lock;
 #include "filter.h"

@@ -1,0 +1,139 @@
+//! Drivers that owe nothing to this project's: written in C and built with mingw-w64, as people do.
+//!
+//! Each `.c` file of this folder is a driver, and its first line says what the lab has to find: that it is clean, or the
+//! one rule that it breaks. Nothing here looks into a driver's own figures.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod compiler;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use lab::{Lab, report::Report};
+
+use crate::compiler::{Compiler, USUAL_FLAGS};
+
+const SCENARIOS: [&str; 2] = ["read", "mixed"];
+
+/// A driver of this folder.
+struct Foreign {
+    source: PathBuf,
+    name: String,
+    /// The rule that it breaks.
+    rule: Option<String>,
+}
+
+fn sources() -> Vec<Foreign> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign");
+    let mut found: Vec<Foreign> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("the folder can be listed").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .map(|source| {
+            let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Foreign {
+                rule: expected(&source),
+                source,
+                name,
+            }
+        })
+        .collect();
+    found.sort_by(|left, right| left.name.cmp(&right.name));
+    found
+}
+
+/// What stands in the first line: `/* expect: RULE. A sentence. */`, where RULE may be `clean`.
+fn expected(source: &Path) -> Option<String> {
+    let text = fs::read_to_string(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+    let rule = text
+        .strip_prefix("/* expect: ")
+        .and_then(|rest| rest.split_once(". "))
+        .unwrap_or_else(|| panic!("{}: the first line does not say what to expect", source.display()))
+        .0;
+    (rule != "clean").then(|| rule.to_owned())
+}
+
+fn run(image: &Path, scenario: &str) -> Report {
+    let lab = Lab::open(image).unwrap_or_else(|error| panic!("{error}"));
+    let report = lab.scenario(scenario).seeds(1..=40).run();
+    report.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Where a report differs from what was expected, or nothing.
+fn difference(driver: &Foreign, report: &Report) -> Option<String> {
+    let found: BTreeSet<&str> = report
+        .violations
+        .iter()
+        .map(|violation| violation.rule.as_str())
+        .collect();
+    let expected: BTreeSet<&str> = driver.rule.iter().map(String::as_str).collect();
+    let as_expected = found == expected && report.error.is_none() && report.warnings.is_empty();
+    (!as_expected).then(|| format!("{}, expected {:?}:\n{report}", driver.name, driver.rule))
+}
+
+#[test]
+#[ignore = "needs mingw-w64's compiler; cargo xtask test runs it"]
+fn each_driver_is_clean_or_is_caught_for_its_own_offence_and_no_other() {
+    let compiler = Compiler::find();
+    let drivers = sources();
+    assert!(drivers.iter().filter(|driver| driver.rule.is_none()).count() >= 10);
+    let images = compiler.build_all(
+        drivers
+            .iter()
+            .map(|driver| (driver.source.as_path(), driver.name.as_str())),
+    );
+    let differences: Vec<String> = drivers
+        .iter()
+        .zip(&images)
+        .flat_map(|(driver, image)| {
+            SCENARIOS
+                .iter()
+                .filter_map(move |scenario| difference(driver, &run(image, scenario)))
+        })
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+#[ignore = "needs mingw-w64's compiler; cargo xtask test runs it"]
+fn a_driver_runs_however_it_was_linked() {
+    let compiler = Compiler::find();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/passthrough.c");
+    let ways: [(&str, &[&str]); 5] = [
+        ("no_dynamic_base", &["-shared"]),
+        (
+            "own_base",
+            &[
+                "-shared",
+                "-Wl,--exclude-all-symbols",
+                "-Wl,--file-alignment=0x200",
+                "-Wl,--section-alignment=0x1000",
+                "-Wl,--image-base=0x140000000",
+            ],
+        ),
+        ("program", &["-Wl,--dynamicbase"]),
+        ("stripped", &["-shared", "-s", "-Wl,--dynamicbase"]),
+        ("with_debug_information", &["-shared", "-g", "-O2"]),
+    ];
+    for (name, flags) in ways {
+        let image = compiler.build(&source, name, flags);
+        run(&image, "read").assert_clean();
+    }
+}
+
+#[test]
+#[ignore = "needs mingw-w64's compiler; cargo xtask test runs it"]
+fn a_run_of_a_driver_from_elsewhere_is_the_same_again() {
+    let compiler = Compiler::find();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign");
+    // Threads, work items and the emulated instructions are what could differ.
+    for name in ["csq_thread", "thread_locks", "work_items", "inlined"] {
+        let source = folder.join(format!("{name}.c"));
+        let image = compiler.build(&source, &format!("{name}_again"), USUAL_FLAGS);
+        let [first, second] = [(); 2].map(|()| run(&image, "mixed").log_hash);
+        assert_eq!(first, second, "{name}");
+    }
+}
