@@ -325,7 +325,11 @@ mod tests {
     fn rows_are_as_wide_as_the_terminal_and_plain_ones_are_ascii() {
         for width in [WIDTH_MIN, 81, WIDTH_MAX] {
             for unicode in [false, true] {
-                let text = of(&outcome(), Style { width, unicode });
+                let mut outcome = outcome();
+                // Both columns have a bar of full length then.
+                let counters = &mut outcome.device.counters;
+                counters.write.latency_ns = counters.read.latency_ns.clone();
+                let text = of(&outcome, Style { width, unicode });
                 let rows: Vec<usize> = text
                     .lines()
                     .filter(|line| line.contains(" .. "))
