@@ -42,6 +42,26 @@ mod here {
     /// The test that the documentation shows.
     const EXAMPLE: &str = "tests/in_the_lab/main.rs";
 
+    /// The longest line of a list of words.
+    const LINE_MAX: usize = 118;
+
+    /// The words, with a space between them, on as many lines as it takes.
+    fn wrapped(words: &[&str]) -> String {
+        let mut text = String::new();
+        let mut width = 0;
+        for word in words {
+            let separator = match width {
+                0 => "",
+                _ if width + 1 + word.len() > LINE_MAX => "\n",
+                _ => " ",
+            };
+            width = if separator == " " { width + 1 } else { 0 } + word.len();
+            text.push_str(separator);
+            text.push_str(word);
+        }
+        text
+    }
+
     use super::{DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
 
     /// Runs the lab's own command line; the exit code is the lab's.
@@ -102,6 +122,7 @@ mod here {
         let example = example.split_once("\n\n").map_or("", |(_, code)| code);
         let mut parts = rules::parts(root)?;
         parts.push(part("test", "rust", example));
+        parts.push(part("functions", "text", &wrapped(&lab::functions())));
         parts.push(part("commands", "text", &lab::cli::help()));
         Ok(parts)
     }

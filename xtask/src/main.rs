@@ -254,6 +254,29 @@ mod tests {
     }
 
     #[test]
+    fn the_labs_arguments_are_passed_on_as_they_are() {
+        for arguments in [
+            &["xtask", "lab", "--", "run", "a.sys", "--json"][..],
+            &["xtask", "lab", "run", "a.sys", "--json"],
+        ] {
+            let arguments = Arguments::try_parse_from(arguments).unwrap();
+            assert!(
+                matches!(&arguments.command, Subcommands::Lab { arguments } if *arguments == ["run", "a.sys", "--json"])
+            );
+        }
+        let help = Arguments::try_parse_from(["xtask", "lab", "--", "--help"]).unwrap();
+        assert!(matches!(&help.command, Subcommands::Lab { arguments } if *arguments == ["--help"]));
+    }
+
+    #[test]
+    fn a_run_takes_a_minute_at_most() {
+        for (seconds, good) in [("0", false), ("1", true), ("60", true), ("61", false)] {
+            let parsed = Arguments::try_parse_from(["xtask", "run", "--seconds", seconds]);
+            assert_eq!(parsed.is_ok(), good, "{seconds}");
+        }
+    }
+
+    #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
     }

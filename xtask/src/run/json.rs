@@ -104,3 +104,75 @@ fn bounds(bucket: Option<Bucket>) -> Value {
         |bucket| json!({ "lower": bucket.lower, "upper": bucket.upper }),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::run::outcome::tests::outcome;
+
+    use super::*;
+
+    fn names(value: &Value) -> Vec<&str> {
+        let mut names: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn the_names_are_those_that_programs_rely_on() {
+        let driver = Driver {
+            path: "irpscope.sys".into(),
+            sha256: "00".to_owned(),
+        };
+        let text = of(&outcome(), &driver).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let top = [
+            "device",
+            "driver",
+            "host_irps_per_second",
+            "host_seconds",
+            "injected",
+            "lab",
+            "miscounts",
+            "replay",
+            "rules_applied",
+            "runs_without_statistics",
+            "verdict",
+        ];
+        assert_eq!(names(&value), top);
+        let device = [
+            "bytes_per_simulated_second",
+            "bytes_transferred",
+            "errors",
+            "errors_other",
+            "held_dropped",
+            "in_flight",
+            "in_flight_max",
+            "operations",
+            "refused",
+            "requests",
+            "requests_per_simulated_second",
+            "reserve_empty",
+            "simulated_seconds",
+            "untracked",
+        ];
+        assert_eq!(names(&value["device"]), device);
+        let read = &value["device"]["operations"]["read"];
+        let operation = [
+            "bytes_requested",
+            "bytes_transferred",
+            "failed",
+            "latency_ns",
+            "sent",
+            "succeeded",
+        ];
+        assert_eq!(names(read), operation);
+        assert_eq!(
+            names(&read["latency_ns"]),
+            ["buckets", "max", "p50", "p90", "p99", "p99_9"]
+        );
+        assert_eq!(value["verdict"], "clean");
+        assert_eq!(value["device"]["errors"][0]["name"], "STATUS_IO_TIMEOUT");
+        assert_eq!(read["latency_ns"]["p50"], json!({ "lower": 96, "upper": 103 }));
+        assert_eq!(value["device"]["operations"]["write"]["latency_ns"]["max"], Value::Null);
+    }
+}

@@ -147,8 +147,81 @@ fn may_lack_statistics(counters: &Counters) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::num::NonZeroU64;
+
+    use lab::report::Violation;
+    use policy::{DeviceStatistics, Operation, Shard, clock::Clock};
+
     use super::*;
+
+    /// Clean runs in which the filter counted two READs, of which one failed, and a refused WRITE.
+    pub(in crate::run) fn outcome() -> Outcome {
+        let shards = [Shard::new()];
+        let head = DeviceStatistics::new(Clock::new(NonZeroU64::new(10_000_000).unwrap()), 0, &shards);
+        let statistics = head.over(&shards).unwrap();
+        for (status, ticks) in [(0, 1), (lab::status::STATUS_IO_TIMEOUT, 4000)] {
+            statistics.sent(0, Operation::Read, 512);
+            statistics.done(0, Operation::Read, status, 512, ticks);
+        }
+        statistics.sent(0, Operation::Write, 512);
+        statistics.refused(0);
+        let counters = [
+            ("virtual time, us", 2_000_000),
+            ("injected IoSetCompletionRoutineEx", 1),
+            ("kernel calls", 9),
+        ];
+        let report = Report {
+            verdict: Verdict::Clean,
+            runs: 4,
+            irps: 3000,
+            seeds: [7, 10],
+            scenario: "mixed".to_owned(),
+            violations: Vec::new(),
+            warnings: Vec::new(),
+            error: None,
+            messages: Vec::new(),
+            log_hash: String::new(),
+            counters: counters.map(|(name, count)| (name.to_owned(), count)).into(),
+        };
+        Outcome {
+            device: statistics.snapshot(),
+            runs_without_statistics: 1,
+            miscounts: Vec::new(),
+            report,
+            elapsed: Duration::from_secs(3),
+            replay: None,
+        }
+    }
+
+    /// A rule that was broken with seed 8.
+    pub(in crate::run) fn violation() -> Violation {
+        Violation {
+            rule: "0x44".to_owned(),
+            seed: 8,
+            message: "completed twice".to_owned(),
+            irp_history: Vec::new(),
+            stack: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_miscount_is_a_violation_though_the_lab_found_nothing() {
+        let mut outcome = outcome();
+        assert_eq!((outcome.verdict(), outcome.exit_code()), (Verdict::Clean, 0));
+        outcome.miscounts.push(Miscount {
+            seed: 9,
+            differences: vec!["READ sent".to_owned()],
+        });
+        assert_eq!((outcome.verdict(), outcome.exit_code()), (Verdict::Violation, 1));
+    }
+
+    #[test]
+    fn what_could_not_be_run_stays_an_error() {
+        let mut outcome = outcome();
+        outcome.report.verdict = Verdict::Error;
+        assert_eq!(outcome.exit_code(), 2);
+    }
 
     fn run(seed: u64, counters: &[(&str, u64)]) -> RunReport {
         RunReport {

@@ -240,7 +240,8 @@ fn machine(text: &mut String, outcome: &Outcome) {
         injected.join(", ")
     };
     let _ = writeln!(text, "  {:<10}{injected}", "failures");
-    let compared = report.runs - outcome.runs_without_statistics - outcome.miscounts.len() as u64;
+    let uncounted = outcome.runs_without_statistics + outcome.miscounts.len() as u64;
+    let compared = report.runs.saturating_sub(uncounted);
     let _ = writeln!(
         text,
         "  {:<10}in {} runs the filter counted what the lab sent; in {} it had no memory to count",
@@ -283,5 +284,93 @@ fn verdict(text: &mut String, outcome: &Outcome) {
     let _ = writeln!(text, "\nverdict  {shown}");
     if let Some(replay) = &outcome.replay {
         let _ = writeln!(text, "replay   {replay}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run::outcome::{
+        Miscount,
+        tests::{outcome, violation},
+    };
+
+    use super::*;
+
+    const PLAIN: Style = Style {
+        width: WIDTH_PLAIN,
+        unicode: false,
+    };
+
+    #[test]
+    fn a_report_has_the_figures_of_the_filter_and_of_the_lab() {
+        let text = of(&outcome(), PLAIN);
+        for line in [
+            "  3 requests followed, 2 a second; 512 B transferred, 256 B a second",
+            "  READ              2            1            1        512 B",
+            "  WRITE             1            0            0          0 B",
+            "  READ                  103 ns    426 us    426 us    426 us    426 us",
+            "  WRITE                      -         -         -         -         -",
+            "    STATUS_IO_TIMEOUT                       1",
+            "  in flight at most 1; refused 1, untracked 0, reserve empty 0, held and dropped 0",
+            "  failures  IoSetCompletionRoutineEx 1",
+            "  figures   in 3 runs the filter counted what the lab sent; in 1 it had no memory to count",
+            "  rate      1,000 IRPs a second here, in 3.0 s",
+            "verdict  clean",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line:?} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn rows_are_as_wide_as_the_terminal_and_plain_ones_are_ascii() {
+        for width in [WIDTH_MIN, 81, WIDTH_MAX] {
+            for unicode in [false, true] {
+                let mut outcome = outcome();
+                // Both columns have a bar of full length then.
+                let counters = &mut outcome.device.counters;
+                counters.write.latency_ns = counters.read.latency_ns.clone();
+                let text = of(&outcome, Style { width, unicode });
+                let rows: Vec<usize> = text
+                    .lines()
+                    .filter(|line| line.contains(" .. "))
+                    .map(|line| line.chars().count())
+                    .collect();
+                assert!(!rows.is_empty() && rows.iter().all(|row| *row <= width), "{rows:?}");
+                assert_eq!(text.is_ascii(), !unicode);
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_rule_is_shown_as_the_lab_shows_it_with_what_repeats_it() {
+        let mut outcome = outcome();
+        outcome.report.verdict = Verdict::Violation;
+        outcome.report.violations.push(violation());
+        outcome.replay = Some("cargo xtask lab -- replay".to_owned());
+        let text = of(&outcome, PLAIN);
+        assert!(text.contains(outcome.report.to_string().trim_end()), "{text}");
+        assert!(
+            text.ends_with("\nverdict  in 1 runs a rule was broken\nreplay   cargo xtask lab -- replay\n"),
+            "{text}"
+        );
+        assert!(!text.contains("the device,"), "{text}");
+    }
+
+    #[test]
+    fn runs_with_wrong_figures_are_told_by_seed_and_not_all_of_them() {
+        let mut outcome = outcome();
+        outcome.miscounts = (1..=7)
+            .map(|seed| Miscount {
+                seed,
+                differences: vec![format!("READ sent {seed}")],
+            })
+            .collect();
+        let text = of(&outcome, PLAIN);
+        assert!(
+            text.contains("\nseed 5\n  READ sent 5\n") && !text.contains("seed 6\n"),
+            "{text}"
+        );
+        assert!(text.contains("and 2 more runs with wrong figures"), "{text}");
+        assert!(text.contains("verdict  in 7 runs the filter counted wrong"), "{text}");
     }
 }

@@ -69,6 +69,11 @@ pub(crate) fn call_name(function: u32) -> &'static str {
     exports::try_export(function).map_or("unknown", |export| export.name)
 }
 
+/// The kernel functions that a driver can call in the lab, sorted. Any other ends the run when it is called.
+pub fn functions() -> Vec<&'static str> {
+    exports::names()
+}
+
 /// How a machine is set up. Everything that is not here is decided by the seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {

@@ -98,7 +98,7 @@ rules! {
     "A filter has the buffering of the device below it.";
     DEVICE_TYPE_NOT_INHERITED: "0xC9/0x246" "DeviceType not copied", DV, Fatal, "device-type-not-copied";
     "A filter has the type of the device below it.";
-    REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove", enforced by "RemoveDevice" in "PnpRemove";
+    REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove", enforced by "Request, RemoveDevice, MustSucceed" in "PnpRemove";
     "REMOVE_DEVICE does not fail.";
 
     RETURNED_AT_OTHER_IRQL: "0xC4/0x2001D" "IrqlReturn", DV, Fatal, "return-at-other-irql", enforced by "SpinLockGuard, Dispatch" in "IrqlReturn";

@@ -8,6 +8,9 @@ use std::{arch::naked_asm, ffi::c_void, ptr::NonNull};
 /// Declares the functions, and finds them by name and by address.
 macro_rules! leaves {
     ($($(#[$meta:meta])* $function:ident: $($name:literal),+;)*) => {
+        /// The names that drivers import them by.
+        pub(super) const NAMES: &[&str] = &[$($($name,)+)*];
+
         /// The address of the leaf function `name`.
         pub(super) fn address(name: &str) -> Option<NonNull<c_void>> {
             let address: *const c_void = match name {

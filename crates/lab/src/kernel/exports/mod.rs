@@ -166,6 +166,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table { exports, numbers }
 });
 
+/// The names of the functions that a driver can call, sorted.
+pub(crate) fn names() -> Vec<&'static str> {
+    let served = TABLE.exports.iter().skip(INTERNAL.len()).map(|export| export.name);
+    let mut names: Vec<_> = served.chain(leaf::NAMES.iter().copied()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// How many functions there are.
 pub(super) fn count() -> usize {
     TABLE.exports.len()
