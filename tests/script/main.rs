@@ -170,18 +170,22 @@ fn a_script_goes_the_same_way_with_every_seed() {
     let play = |seed| {
         let lab = filter().seeds(seed..=seed);
         let played = lab.play(|world| {
-            let (_, filter) = world.add_filter();
-            world.answer(Answer::Pend);
-            let sent: Vec<_> = (0..20)
-                .map(|number| world.send(filter, Request::read(512 * number, 512)))
-                .collect();
-            let remove = world.send(filter, Request::new(0x1B, 0x01));
-            for request in sent.iter().rev().chain([&remove]) {
+            let filters = [0; 2].map(|_| world.add_filter().1);
+            let mut sent = Vec::new();
+            for request in [0, 1, 2, 3, 4].map(|number| Request::read(512 * number, 512)) {
+                for filter in filters {
+                    world.answer_next(Answer::Pend);
+                    sent.push(world.send(filter, request));
+                }
+            }
+            // Both wait, and what they wait for ends while others run.
+            let removals = filters.map(|filter| world.send(filter, Request::remove_device()));
+            for request in sent.iter().rev() {
                 world.complete(request, STATUS_SUCCESS);
             }
-            sent.iter()
-                .flat_map(lab::script::Sent::history)
-                .collect::<Vec<String>>()
+            let calls = world.take_calls().into_iter().map(|call| format!("{call:?}"));
+            let histories = sent.iter().chain(&removals).flat_map(lab::script::Sent::history);
+            calls.chain(histories).collect::<Vec<String>>()
         });
         played.unwrap_or_else(|error| panic!("{error}"))
     };

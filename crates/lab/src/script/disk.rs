@@ -119,23 +119,26 @@ impl ScriptedDisk {
         self.arrived.get()
     }
 
-    /// Has a pending request completed by a DPC. False where it is not pending here.
+    /// Has a pending request completed by a DPC, and gives what will tell whether that has run. `None` where the request
+    /// is not pending here.
     pub(super) fn complete_pending(
         self: &Rc<Self>,
         machine: &'static Machine,
         record: &IrpRecord,
         status: IoStatus,
-    ) -> bool {
+    ) -> Option<Rc<Cell<bool>>> {
         let serial = record.serial;
         if !self.pending.borrow().contains_key(&serial) {
-            return false;
+            return None;
         }
-        let disk = Rc::clone(self);
+        let has_run = Rc::new(Cell::new(false));
+        let (disk, running) = (Rc::clone(self), Rc::clone(&has_run));
         let work = move |machine| {
+            running.set(true);
             disk.end(machine, serial, status);
         };
         machine.queue_dpc(machine.some_processor(), Dpc::Native(Box::new(work)));
-        true
+        Some(has_run)
     }
 
     /// Completes a request, unless it has been completed since.

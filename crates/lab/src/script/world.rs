@@ -14,6 +14,7 @@ use crate::{
         io::{
             call::IRP_MJ_PNP,
             device::{Native, NewDevice},
+            irp::IrpRecord,
         },
         layout::device_object,
         status::{self, NtStatus, nt_success},
@@ -158,25 +159,34 @@ impl World {
     ///
     /// # Panics
     ///
-    /// It is not pending below.
+    /// It is not pending below; or every processor is at DISPATCH_LEVEL, which a hook may have caused.
     #[track_caller]
     pub fn complete(&self, sent: &Sent, status: impl Into<IoStatus>) {
-        let completed = self.disk.complete_pending(self.machine, &sent.record, status.into());
-        assert!(completed, "{sent:?} is not pending below");
-        self.settle();
+        self.complete_record(&sent.record, status.into());
     }
 
-    /// As [`Self::complete`], for an IRP that the script knows by its arrival only.
+    /// As [`Self::complete`], for an IRP that the script knows by its address only.
     ///
     /// # Panics
     ///
-    /// There is no IRP that is pending below.
+    /// As for [`Self::complete`].
     #[track_caller]
     pub fn complete_at(&self, irp: Address, status: impl Into<IoStatus>) {
         let record = self.machine.irps.get(irp.0);
-        let completed = record.is_some_and(|record| self.disk.complete_pending(self.machine, &record, status.into()));
-        assert!(completed, "there is no IRP at {irp:?} that is pending below");
+        let record = record.unwrap_or_else(|| panic!("there is no IRP at {irp:?}"));
+        self.complete_record(&record, status.into());
+    }
+
+    #[track_caller]
+    fn complete_record(&self, record: &IrpRecord, status: IoStatus) {
+        let completion = self.disk.complete_pending(self.machine, record, status);
+        let completion = completion.unwrap_or_else(|| panic!("irp {} is not pending below", record.serial));
         self.settle();
+        assert!(
+            completion.get(),
+            "irp {} could not be completed: every processor is at DISPATCH_LEVEL",
+            record.serial
+        );
     }
 
     /// Cancels a request as its sender, and lets everything run that can. False where nobody could cancel it.
