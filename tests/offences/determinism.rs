@@ -23,6 +23,29 @@ pub(crate) fn trials() -> Vec<Trial> {
             same(&alone, &together)
         }),
         Trial::test("the_log_is_the_same_on_every_machine", known_hash),
+        Trial::test(
+            "after_enough_violations_no_more_runs_are_made_and_the_same_each_time",
+            || {
+                let seeds = |jobs: usize| {
+                    let lab = Lab::open(offender())?
+                        .service("offender-complete-twice")
+                        .scenario("mixed");
+                    let runs = lab.seeds(1..=1000).violations_max(3).jobs(jobs).run_each()?;
+                    Ok::<_, Failed>(
+                        runs.iter()
+                            .map(|run| (run.seed, run.violation.is_some()))
+                            .collect::<Vec<_>>(),
+                    )
+                };
+                let (one, many) = (seeds(1)?, seeds(8)?);
+                let found = one.iter().filter(|(_, violation)| *violation).count();
+                if found == 3 && one == many {
+                    Ok(())
+                } else {
+                    Err(format!("{one:?} and {many:?}").into())
+                }
+            },
+        ),
         Trial::test("another_seed_gives_another_log", || {
             let logs = logs("read", 1..=8, 1)?;
             let mut hashes: Vec<&str> = logs.iter().map(|run| run.log_hash.as_str()).collect();

@@ -71,6 +71,12 @@ const EXPECTED: &[Expected] = &[
         says: &["computes without end", "IRP_MJ_READ"],
     },
     Expected {
+        name: "call-for-ever-read",
+        verdict: Verdict::Violation,
+        rule: "LAB/Stuck",
+        says: &["no request went on", "IRP_MJ_READ"],
+    },
+    Expected {
         name: "bug-check-read",
         verdict: Verdict::Violation,
         rule: "LAB/BugCheck",

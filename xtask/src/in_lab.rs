@@ -3,7 +3,7 @@
 //! The lab runs a driver's machine code in a process of its own host, so it exists on x86-64 Linux only; everything
 //! else of xtask compiles and works elsewhere too.
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{collections::BTreeSet, ffi::OsString, path::Path, process::ExitCode};
 
 use anyhow::Result;
 
@@ -35,7 +35,7 @@ pub struct DocumentPart {
 mod here {
     use std::fs;
 
-    use anyhow::Context as _;
+    use anyhow::{Context as _, bail};
 
     use crate::{docs, rules, run};
 
@@ -62,7 +62,7 @@ mod here {
         text
     }
 
-    use super::{DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
+    use super::{BTreeSet, DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
 
     /// Runs the lab's own command line; the exit code is the lab's.
     ///
@@ -92,6 +92,22 @@ mod here {
     /// It cannot be run, or breaks a rule.
     pub fn miscounts(image: &Path) -> Result<Option<Vec<String>>> {
         run::miscounts(image).map(Some)
+    }
+
+    /// The ids of the rules that the driver in `image` breaks in a few runs; `None` where there is no lab to run it in.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run.
+    pub fn broken_rules(image: &Path) -> Result<Option<BTreeSet<String>>> {
+        const SEEDS: u64 = 16;
+        let report = lab::Lab::open(image)?.scenario("mixed").seeds(1..=SEEDS).run()?;
+        if let Some(error) = report.error {
+            bail!("{} cannot be run: {error}", image.display());
+        }
+        Ok(Some(
+            report.violations.into_iter().map(|violation| violation.rule).collect(),
+        ))
     }
 
     /// Writes the table of rules, or looks whether it is as it should be.
@@ -132,7 +148,7 @@ mod here {
 mod elsewhere {
     use anyhow::bail;
 
-    use super::{DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
+    use super::{BTreeSet, DocumentPart, ExitCode, OsString, Path, Result, RunOptions, Workspace};
 
     const NO_LAB: &str = "the lab runs x86-64 drivers in a process of its own, so this needs x86-64 Linux";
 
@@ -163,6 +179,15 @@ mod elsewhere {
         Ok(None)
     }
 
+    /// The rules that the driver in `image` breaks: nobody can say here.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub fn broken_rules(_image: &Path) -> Result<Option<BTreeSet<String>>> {
+        Ok(None)
+    }
+
     /// Says that there is no lab here.
     ///
     /// # Errors
@@ -183,6 +208,6 @@ mod elsewhere {
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub use elsewhere::{command_line, document_parts, miscounts, rules, run};
+pub use elsewhere::{broken_rules, command_line, document_parts, miscounts, rules, run};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub use here::{command_line, document_parts, miscounts, rules, run};
+pub use here::{broken_rules, command_line, document_parts, miscounts, rules, run};

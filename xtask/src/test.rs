@@ -59,6 +59,47 @@ const PLANTED_MISCOUNT: Planted = Planted {
     code: "view.status().to_raw() & 0,",
 };
 
+/// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the rule that the lab has to name. Both
+/// rules of the mission are among them.
+const PLANTED_VIOLATIONS: [(Planted, &str); 4] = [
+    (
+        Planted {
+            name: "a registration whose refusal is ignored",
+            file: "crates/wdm/src/observe.rs",
+            place: "Err(self.irp.reject(error))",
+            code: "let _ = error; Ok(self.irp.skip_and_call())",
+        },
+        "0xC4/0x4100F",
+    ),
+    (
+        Planted {
+            name: "a registration whose routine is never called",
+            file: "crates/wdm/src/observe.rs",
+            place: "Dispatched::new(unsafe { raw_irp::call(raw, lower) })",
+            code: "unsafe { raw_irp::skip(raw) };\n Dispatched::new(unsafe { raw_irp::call(raw, lower) })",
+        },
+        "SDV/IoSetCompletionRoutineExCheck",
+    ),
+    (
+        Planted {
+            name: "a completion routine that forgets PendingReturned",
+            file: "crates/wdm/src/observe.rs",
+            place: "unsafe { raw_irp::propagate_pending(irp) };",
+            code: "let _ = irp;",
+        },
+        "0xC9/0x228",
+    ),
+    (
+        Planted {
+            name: "a remove lock that is not released",
+            file: "crates/wdm/src/observe.rs",
+            place: "context.done(device.device(), View { irp, routine });",
+            code: "context.done(device.device(), View { irp, routine }); core::mem::forget(device);",
+        },
+        "SDV/RemoveLock",
+    ),
+];
+
 /// Runs every step. `help` is the text of the command line, which the documentation repeats.
 ///
 /// # Errors
@@ -116,6 +157,11 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step(&format!("`cargo xtask run` finds {}", PLANTED_MISCOUNT.name), || {
         run_finds_miscount(&builder, &copies[1])
     })?;
+    for (planted, rule) in &PLANTED_VIOLATIONS {
+        step(&format!("the lab finds {}", planted.name), || {
+            lab_finds(&builder, &copies[1], planted, rule)
+        })?;
+    }
     println!("\nall checks passed");
     Ok(())
 }
@@ -189,6 +235,8 @@ fn dev_profile(workspace: &Workspace, builder: &Builder) -> Result<()> {
         "--locked",
         "--package",
         "irpscope-tests",
+        "--test",
+        "filter",
         "--",
         "--include-ignored",
     ]);
@@ -232,6 +280,21 @@ fn gate_finds(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()> {
             .iter()
             .any(|finding| matches!(finding.check, Check::PanicSymbol | Check::BugCheck)),
         "the image gate lets a driver pass that has {}",
+        planted.name
+    );
+    Ok(())
+}
+
+/// Expects the lab to find the fault in every run in which it finds anything, under the id of the rule.
+fn lab_finds(builder: &Builder, copy: &Copy, planted: &Planted, rule: &str) -> Result<()> {
+    let built = build_planted(builder, copy, planted)?;
+    let Some(found) = in_lab::broken_rules(&built.image)? else {
+        eprintln!("there is no lab on this host");
+        return Ok(());
+    };
+    ensure!(
+        found.iter().eq([rule]),
+        "the lab finds {found:?} and not {rule} in a driver that has {}",
         planted.name
     );
     Ok(())

@@ -83,6 +83,9 @@ struct Run {
     /// The seeds, first and last: 1..1000.
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<RangeInclusive<u64>>,
+    /// Make no more runs after this many with a violation; one that had to be waited for counts for 25.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    violations: u64,
     /// Write the event logs of all runs to this file.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -261,6 +264,7 @@ fn run(options: &Run) -> Result<u8, String> {
     let lab = lab(&options.common)?
         .seeds(seeds)
         .log(options.log.is_some())
+        .violations_max(options.violations)
         .progress(&progress);
     let mut runs = lab.run_each().map_err(|error| error.to_string())?;
     if shows_progress {

@@ -22,6 +22,10 @@ use crate::{
 
 /// How long a run may take before it is given up.
 const RUN_SECONDS: u64 = 60;
+/// After how many violations no more runs are made, unless it is said otherwise.
+const VIOLATIONS_MAX: u64 = 100;
+/// How many of them a run counts for that had to be waited for.
+const VIOLATIONS_OF_STUCK: u64 = 25;
 /// How long a driver may compute without calling the kernel.
 const STUCK_SECONDS: u64 = 1;
 
@@ -101,6 +105,7 @@ pub struct Lab<'a> {
     log: bool,
     run_seconds: u64,
     jobs: usize,
+    violations_max: u64,
     collect: Option<&'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)>,
     progress: Option<&'a (dyn Fn(&RunReport) -> bool + Sync)>,
 }
@@ -132,6 +137,7 @@ impl<'a> Lab<'a> {
             service: None,
             log: false,
             run_seconds: RUN_SECONDS,
+            violations_max: VIOLATIONS_MAX,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             collect: None,
             progress: None,
@@ -201,6 +207,13 @@ impl<'a> Lab<'a> {
         self
     }
 
+    /// Makes no more runs after this many with a violation. One that had to be waited for counts for 25.
+    #[must_use]
+    pub fn violations_max(mut self, violations: u64) -> Self {
+        self.violations_max = violations.max(1);
+        self
+    }
+
     /// Reads something of the driver's device when its requests are done, in each run.
     #[must_use]
     pub fn collect(mut self, collect: &'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)) -> Self {
@@ -226,6 +239,8 @@ impl<'a> Lab<'a> {
 
     /// Makes the runs and gives the report of each, in the order of their seeds.
     ///
+    /// The last is the first that could not be made, or the one with the last violation that is wanted.
+    ///
     /// # Errors
     ///
     /// As [`Self::run`].
@@ -240,6 +255,7 @@ impl<'a> Lab<'a> {
         let next = AtomicU64::new(first);
         let stop = std::sync::atomic::AtomicBool::new(false);
         let reports = Mutex::new(Vec::new());
+        let violations = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..self.jobs {
                 scope.spawn(|| {
@@ -249,7 +265,8 @@ impl<'a> Lab<'a> {
                             break;
                         }
                         let report = self.run_one(scenario, seed);
-                        let end = report.error.is_some();
+                        let found = violations.fetch_add(weight(&report), Ordering::Relaxed) + weight(&report);
+                        let end = report.error.is_some() || found >= self.violations_max;
                         let go_on = self.progress.is_none_or(|progress| progress(&report));
                         if end || !go_on {
                             stop.store(true, Ordering::Relaxed);
@@ -260,8 +277,21 @@ impl<'a> Lab<'a> {
             }
         });
         let mut reports = reports.into_inner().expect("nobody panicked with it");
-        reports.sort_by_key(|report| report.seed);
+        reports.sort_by_key(|report: &RunReport| report.seed);
+        self.cut_short(&mut reports);
         Ok(reports)
+    }
+
+    /// Drops what was run only because another run had not ended yet, so that the same seeds are told of each time.
+    fn cut_short(&self, reports: &mut Vec<RunReport>) {
+        let mut violations = 0;
+        let last = reports.iter().position(|report| {
+            violations += weight(report);
+            report.error.is_some() || violations >= self.violations_max
+        });
+        if let Some(last) = last {
+            reports.truncate(last + 1);
+        }
     }
 
     /// What all runs come to together.
@@ -410,6 +440,15 @@ impl<'a> Lab<'a> {
             }
         }
         report
+    }
+}
+
+/// How many violations a run counts for.
+fn weight(report: &RunReport) -> u64 {
+    match &report.violation {
+        None => 0,
+        Some(violation) if violation.rule == rules::STUCK.id => VIOLATIONS_OF_STUCK,
+        Some(_) => 1,
     }
 }
 

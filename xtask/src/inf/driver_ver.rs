@@ -41,7 +41,7 @@ pub fn release_date(inx: &str, source_date_epoch: Option<&str>) -> Result<Date> 
 /// # Errors
 /// Where it is not three numbers up to 65535: a pre-release has no place in `DriverVer`.
 pub fn package_version(cargo: &str) -> Result<[u16; 4]> {
-    let numbers: Option<Vec<u16>> = cargo.split('.').map(|part| part.parse().ok()).collect();
+    let numbers: Option<Vec<u16>> = cargo.split('.').map(|part| part.parse::<u16>().ok()).collect();
     match numbers.as_deref() {
         Some(&[major, minor, patch]) => Ok([major, minor, patch, 0]),
         _ => bail!("the version {cargo} has no place in DriverVer: use x.y.z, each up to 65535"),

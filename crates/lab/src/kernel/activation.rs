@@ -153,6 +153,7 @@ impl Machine {
         context.function.set(outer_function);
         self.check_return(context.activations.borrow().last(), &name);
         context.activations.borrow_mut().pop();
+        self.note_progress();
         result
     }
 

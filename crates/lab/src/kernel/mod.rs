@@ -57,6 +57,7 @@ use self::{
 use crate::{
     pool::{self, Pool},
     report::RunReport,
+    rules,
 };
 
 pub(crate) use self::{
@@ -124,7 +125,12 @@ pub(crate) struct Machine {
     failing: Cell<bool>,
     log: RefCell<Trace>,
     calls: Cell<u64>,
+    /// How many calls there had been when something last went on: an IRP, or a routine's return.
+    calls_before_progress: Cell<u64>,
 }
+
+/// How many calls a driver may make into the kernel while nothing goes on.
+const IDLE_CALLS_MAX: u64 = 2_000_000;
 
 thread_local! {
     static MACHINE: Cell<Option<&'static Machine>> = const { Cell::new(None) };
@@ -157,6 +163,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     context.function.set(function);
     machine.calls.set(machine.calls.get() + 1);
     machine.reporter.step(function, machine.calls.get());
+    machine.check_progress();
     let export = exports::export_of(function);
     machine.clock.advance(export.time_ns);
     machine.trace(
@@ -223,6 +230,7 @@ impl Machine {
             failing: Cell::new(false),
             log: RefCell::new(Trace::new(config.log)),
             calls: Cell::new(0),
+            calls_before_progress: Cell::new(0),
             config,
             reporter,
         }));
@@ -245,6 +253,23 @@ impl Machine {
         };
         self.log.borrow_mut().add(&event);
         event
+    }
+
+    /// Notes that something went on.
+    pub(crate) fn note_progress(&self) {
+        self.calls_before_progress.set(self.calls.get());
+    }
+
+    fn check_progress(&self) {
+        if self.calls.get() - self.calls_before_progress.get() > IDLE_CALLS_MAX {
+            self.violation(
+                &rules::STUCK,
+                &format!(
+                    "the driver called the kernel {IDLE_CALLS_MAX} times, and in all that time no request went on and \
+                     no routine returned"
+                ),
+            );
+        }
     }
 
     /// Begins a part of the run, whose name reports show.

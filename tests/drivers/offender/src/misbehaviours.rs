@@ -7,7 +7,8 @@ use core::{arch::asm, hint, mem, ptr};
 use crate::{
     add_device::Plan,
     kernel::{
-        FALSE, FsRtlIsNameInExpression, KeBugCheckEx, NtStatus, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, UnicodeString,
+        FALSE, FsRtlIsNameInExpression, KeBugCheckEx, KeLowerIrql, KeRaiseIrqlToDpcLevel, NtStatus, STATUS_SUCCESS,
+        STATUS_UNSUCCESSFUL, UnicodeString,
     },
     request::Request,
     switch::{
@@ -33,6 +34,7 @@ misbehaviours! {
     "null-entry" Entry(read_null);
     "fail-add-device" AddDevice(fail_add_device);
     "loop-read" Read(loop_read);
+    "call-for-ever-read" Read(call_for_ever);
     "bug-check-read" Read(bug_check);
     "privileged-read" Read(privileged);
     "unknown-import-read" Read(unknown_import);
@@ -127,6 +129,14 @@ fn fail_add_device(plan: &mut Plan) {
 
 fn loop_read(_request: Request, _conduct: Conduct) -> NtStatus {
     loop_entry()
+}
+
+/// Never returns, though it calls the kernel all the time.
+fn call_for_ever(_request: Request, _conduct: Conduct) -> NtStatus {
+    loop {
+        let old = KeRaiseIrqlToDpcLevel();
+        KeLowerIrql(old);
+    }
 }
 
 /// Stops the machine with MANUALLY_INITIATED_CRASH.

@@ -306,6 +306,7 @@ impl Machine {
     pub(crate) fn event(&self, record: &IrpRecord, what: What) {
         let event = self.trace(record.serial, what);
         record.remember(event);
+        self.note_progress();
     }
 }
 
