@@ -62,6 +62,10 @@ rules! {
     "An IRP that is sent on has no cancel routine.";
     CALL_WHILE_BELOW: "0xC9/0x205" "forwarding an IRP that is queued below", DV, Fatal, "forward-twice", enforced by "Irp" in "CompleteRequest";
     "An IRP that a lower driver has is not sent again.";
+    CONTROL_NOT_CLEARED: "0xC9/0x206" "forwarding with Control not cleared", DV, Fatal, "forward-with-stale-control";
+    "The Control field of a copied stack location begins at zero: SL_PENDING_RETURNED and SL_ERROR_RETURNED are not copied.";
+    COPIED_UPPER_ROUTINE: "0xC9/0x207" "the upper driver's completion routine was copied", DV, Fatal, "copy-upper-routine";
+    "A stack location is not copied with the upper driver's completion routine in it, which would be called twice.";
     OUT_OF_STACK_LOCATIONS: "0xC9/0x208" "out of stack locations", DV, Fatal, "out-of-stack-locations";
     "An IRP is sent to a stack that it has enough stack locations for.";
     COMPLETE_WHILE_BELOW: "0xC9/0x209" "completing an IRP that is queued below", DV, Fatal, "complete-while-pending-below", enforced by "Irp" in "CompleteRequest";

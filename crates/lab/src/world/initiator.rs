@@ -19,7 +19,7 @@ use crate::{
         io::{
             call::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_READ, IRP_MJ_WRITE},
             device::DO_DIRECT_IO,
-            irp::{IrpRecord, Origin, Owner},
+            irp::{IrpRecord, Origin, Owner, SL_INVOKE_ALWAYS},
         },
         layout::{device_object, io_stack_location, irp},
         random::Random,
@@ -413,6 +413,10 @@ impl Machine {
     /// Sends an IRP as its initiator, and checks that what comes back fits what has happened to it.
     pub(crate) fn send_from_initiator(&'static self, irp: &Rc<IrpRecord>, device: usize) -> NtStatus {
         self.outstanding.borrow_mut().insert(irp.serial, Rc::clone(irp));
+        let location = irp.stack_location(irp.stack_count);
+        io_stack_location::COMPLETION_ROUTINE.set(location, self.upper_routine());
+        io_stack_location::CONTEXT.set(location, irp.address);
+        io_stack_location::CONTROL.set(location, SL_INVOKE_ALWAYS);
         let returned = self.send(irp, None, device);
         irp.sent_returned.set(Some(returned));
         if irp.owner.get() == Owner::Done {

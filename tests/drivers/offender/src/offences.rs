@@ -40,6 +40,8 @@ offences! {
     "0xC9/0x10" "forward-above-dispatch" Read(forwarding::above_dispatch);
     "0xC9/0x23A" "forward-flush-at-dispatch" Flush(forwarding::flush_at_dispatch);
     "0xC9/0x205" "forward-twice" Read(forwarding::twice);
+    "0xC9/0x206" "forward-with-stale-control" Read(forwarding::with_stale_control);
+    "0xC9/0x207" "copy-upper-routine" Read(forwarding::with_the_uppers_routine);
 
     // IRPs of the driver's own.
     "0xC9/0x03" "forward-no-irp" Read(own_irps::of_no_type);

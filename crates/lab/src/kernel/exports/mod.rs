@@ -111,11 +111,14 @@ pub(crate) const UNLOAD_SAFE_COMPLETION: &str = "IopUnloadSafeCompletion";
 /// The name of the routine that IoForwardIrpSynchronously writes into a stack location.
 pub(crate) const FORWARD_COMPLETION: &str = "IopForwardCompletion";
 
+/// The name of the completion routine that an initiator has in its stack location: the upper driver's, for who is below.
+pub(crate) const UPPER_COMPLETION: &str = "UpperCompletion";
+
 /// The name of the cancel routine of IRPs in a cancel-safe queue.
 pub(crate) const CSQ_CANCEL: &str = "IopCsqCancelRoutine";
 
 /// What stands in places that a driver may see and does not call.
-const INTERNAL: [Export; 4] = [
+const INTERNAL: [Export; 5] = [
     export(CSQ_CANCEL, |call| {
         call.machine.csq_cancel(call.pointer(1));
         0
@@ -131,6 +134,10 @@ const INTERNAL: [Export; 4] = [
     export(FORWARD_COMPLETION, |call| {
         call.machine
             .cannot("the driver called the I/O manager's completion routine by itself")
+    }),
+    export(UPPER_COMPLETION, |call| {
+        call.machine
+            .cannot("the driver called the upper driver's completion routine by itself")
     }),
 ];
 

@@ -164,7 +164,9 @@ impl Machine {
         }
 
         let cancelled = irp::CANCEL.get(address) != 0;
+        // The sender's own routine is `done` of the IRP's record, which is called once the IRP has left its stack.
         let invoked = routine != 0
+            && routine != self.upper_routine()
             && ((nt_success(status) && control & SL_INVOKE_ON_SUCCESS != 0)
                 || (!nt_success(status) && control & SL_INVOKE_ON_ERROR != 0)
                 || (cancelled && control & SL_INVOKE_ON_CANCEL != 0));

@@ -26,12 +26,16 @@ const FREED_REMEMBERED: usize = 4096;
 
 /// `SL_PENDING_RETURNED`.
 pub(crate) const SL_PENDING_RETURNED: u8 = 0x01;
+/// `SL_ERROR_RETURNED`.
+pub(crate) const SL_ERROR_RETURNED: u8 = 0x02;
 /// `SL_INVOKE_ON_CANCEL`.
 pub(crate) const SL_INVOKE_ON_CANCEL: u8 = 0x20;
 /// `SL_INVOKE_ON_SUCCESS`.
 pub(crate) const SL_INVOKE_ON_SUCCESS: u8 = 0x40;
 /// `SL_INVOKE_ON_ERROR`.
 pub(crate) const SL_INVOKE_ON_ERROR: u8 = 0x80;
+/// The three of them: the completion routine is called whatever happens.
+pub(crate) const SL_INVOKE_ALWAYS: u8 = SL_INVOKE_ON_CANCEL | SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR;
 
 /// Who may do something with an IRP now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
