@@ -167,8 +167,10 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
         },
     );
     machine.schedule_point();
+    let call = Call { machine, frame };
+    exports::check_irql(function, &call);
     let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
-    let result = (export.serve)(&Call { machine, frame });
+    let result = (export.serve)(&call);
     if observed {
         machine.observers.tell(machine, Moment::Returned, export.name, frame);
     }

@@ -26,6 +26,8 @@ use crate::stack::Stack;
 
 /// PASSIVE_LEVEL.
 pub(crate) const PASSIVE_LEVEL: u8 = 0;
+/// APC_LEVEL.
+pub(crate) const APC_LEVEL: u8 = 1;
 /// DISPATCH_LEVEL.
 pub(crate) const DISPATCH_LEVEL: u8 = 2;
 /// HIGH_LEVEL.

@@ -254,6 +254,9 @@ impl Machine {
         let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
         let location = irp.stack_location(irp.stack_count);
         io_stack_location::MAJOR_FUNCTION.set(location, major);
+        io_stack_location::COMPLETION_ROUTINE.set(location, self.upper_routine());
+        io_stack_location::CONTEXT.set(location, irp.address);
+        io_stack_location::CONTROL.set(location, SL_INVOKE_ALWAYS);
         irp::THREAD.set(irp.address, self.processor_data.thread(self.current()));
         let mut bytes = 0;
         let mut fill = 0;
@@ -413,10 +416,6 @@ impl Machine {
     /// Sends an IRP as its initiator, and checks that what comes back fits what has happened to it.
     pub(crate) fn send_from_initiator(&'static self, irp: &Rc<IrpRecord>, device: usize) -> NtStatus {
         self.outstanding.borrow_mut().insert(irp.serial, Rc::clone(irp));
-        let location = irp.stack_location(irp.stack_count);
-        io_stack_location::COMPLETION_ROUTINE.set(location, self.upper_routine());
-        io_stack_location::CONTEXT.set(location, irp.address);
-        io_stack_location::CONTROL.set(location, SL_INVOKE_ALWAYS);
         let returned = self.send(irp, None, device);
         irp.sent_returned.set(Some(returned));
         if irp.owner.get() == Owner::Done {

@@ -51,6 +51,8 @@ pub(crate) const TRUE: u8 = 1;
 
 /// NotificationEvent of EVENT_TYPE.
 pub(crate) const NOTIFICATION_EVENT: i32 = 0;
+/// SynchronizationEvent of EVENT_TYPE.
+pub(crate) const SYNCHRONIZATION_EVENT: i32 = 1;
 /// Executive of KWAIT_REASON.
 pub(crate) const EXECUTIVE: i32 = 0;
 /// KernelMode of MODE.
@@ -66,6 +68,31 @@ pub(crate) struct UnicodeString {
     pub(crate) maximum_length_bytes: u16,
     pub(crate) buffer: *const u16,
 }
+
+/// OBJECT_ATTRIBUTES.
+#[repr(C)]
+pub(crate) struct ObjectAttributes {
+    pub(crate) length_bytes: u32,
+    pub(crate) root: *const c_void,
+    pub(crate) name: *const UnicodeString,
+    pub(crate) attributes: u32,
+    pub(crate) security_descriptor: *const c_void,
+    pub(crate) quality_of_service: *const c_void,
+}
+
+/// FAST_MUTEX: free where its count is 1.
+#[repr(C)]
+pub(crate) struct FastMutex {
+    pub(crate) count: i32,
+    pub(crate) owner: *const c_void,
+    pub(crate) contention: u32,
+    pub(crate) event: Event,
+    pub(crate) old_irql: u32,
+}
+
+/// ERESOURCE, opaque.
+#[repr(C, align(16))]
+pub(crate) struct Resource([u64; 13]);
 
 /// KEVENT, opaque.
 #[repr(C)]
@@ -96,8 +123,14 @@ pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut
 // handed out: the few that are not are made where an offence says so.
 #[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
+    pub(crate) safe fn ExAcquireFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExAcquireResourceExclusiveLite(resource: *mut Resource, wait: u8) -> u8;
     pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
+    pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
+    pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExReleaseResourceLite(resource: *mut Resource);
     pub(crate) safe fn FsRtlIsNameInExpression(
         expression: *const UnicodeString,
         name: *const UnicodeString,
@@ -150,10 +183,12 @@ unsafe extern "system" {
     pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
     pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
+    pub(crate) safe fn KeEnterCriticalRegion();
     pub(crate) safe fn KeFlushQueuedDpcs();
     pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
     pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
     pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
+    pub(crate) safe fn KeLeaveCriticalRegion();
     pub(crate) safe fn KeLowerIrql(irql: Irql);
     pub(crate) safe fn KeRaiseIrqlToDpcLevel() -> Irql;
     pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
@@ -167,4 +202,10 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
+    pub(crate) safe fn ZwOpenKey(
+        handle: &mut *mut c_void,
+        access: u32,
+        attributes: *const ObjectAttributes,
+    ) -> NtStatus;
 }

@@ -11,6 +11,7 @@ mod data;
 mod device_objects;
 mod forwarding;
 mod irql;
+mod irql_limits;
 mod own_irps;
 mod pending;
 mod pool_blocks;
@@ -79,6 +80,15 @@ offences! {
     "0xC4/0x31" "lower-irql-upwards" Read(irql::lower_upwards);
     "0xC4/0x3B" "wait-at-dispatch" Read(irql::wait_at_dispatch);
     "0xD1" "null-at-dispatch" Read(irql::read_null);
+
+    // What may not be called at any IRQL.
+    "0xC4/0x2001F" "open-key-at-dispatch" Start(irql_limits::open_key);
+    "0xC4/0x2000A" "create-device-at-dispatch" Start(irql_limits::create_device);
+    "0xC4/0x2000C" "detach-at-dispatch" Remove(irql_limits::detach);
+    "0xC4/0x20009" "delete-at-dispatch" Remove(irql_limits::delete);
+    "0xC4/0x20004" "allocate-paged-at-dispatch" Start(irql_limits::allocate_paged);
+    "0xC4/0x20007" "acquire-resource-at-dispatch" Start(irql_limits::acquire_resource);
+    "0xC4/0x20005" "acquire-fast-mutex-at-dispatch" Start(irql_limits::acquire_fast_mutex);
 
     // Spin locks.
     "0xC4/0x32" "release-spin-lock-at-passive" Read(spin_locks::release_at_passive);

@@ -7,6 +7,7 @@ mod device;
 mod executive;
 mod format;
 mod io;
+mod irql;
 mod leaf;
 mod list;
 mod locks;
@@ -143,6 +144,8 @@ const INTERNAL: [Export; 5] = [
 
 struct Table {
     exports: Vec<&'static Export>,
+    /// The limit of each, if it has one.
+    limits: Vec<Option<&'static irql::Limit>>,
     numbers: HashMap<&'static str, usize>,
 }
 
@@ -170,7 +173,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         .enumerate()
         .map(|(number, export)| (export.name, number))
         .collect();
-    Table { exports, numbers }
+    let limits = exports.iter().map(|export| irql::limit_of(export.name)).collect();
+    Table {
+        exports,
+        limits,
+        numbers,
+    }
 });
 
 /// The names of the functions that a driver can call, sorted.
@@ -189,6 +197,13 @@ pub(super) fn count() -> usize {
 /// The function with this number, which the gate gave it.
 pub(super) fn export_of(number: u32) -> &'static Export {
     TABLE.exports[number as usize]
+}
+
+/// Checks that the driver may call the function with this number at the IRQL that it has.
+pub(super) fn check_irql(function: u32, call: &Call) {
+    if let Some(limit) = TABLE.limits[function as usize] {
+        call.machine.check_irql(export_of(function).name, limit, call);
+    }
 }
 
 /// The function with this number, if there is one.

@@ -60,7 +60,6 @@ impl Machine {
 
     /// ExAcquireResourceExclusiveLite and ExAcquireResourceSharedLite. False where it would have to wait and must not.
     pub(crate) fn acquire_resource(&'static self, resource: usize, exclusive: bool, wait: bool, call: &str) -> bool {
-        self.wait_allowed(call, true);
         let thread = self.processor_data.thread(self.current());
         let take = || {
             self.with_resource(resource, call, |resource| {
