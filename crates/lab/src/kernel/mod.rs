@@ -15,6 +15,7 @@ mod fault;
 mod handles;
 pub(crate) mod io;
 pub(crate) mod layout;
+mod leftovers;
 mod load;
 pub(crate) mod observer;
 pub(crate) mod random;

@@ -460,6 +460,16 @@ impl Machine {
         })
     }
 
+    /// The KDPC of a driver's DPC that is queued, if there is one.
+    pub(crate) fn queued_dpc(&self) -> Option<usize> {
+        self.scheduler.processors.iter().find_map(|processor| {
+            processor.dpcs.borrow().iter().find_map(|dpc| match dpc {
+                Dpc::Driver { object, .. } => Some(*object),
+                Dpc::Native(_) => None,
+            })
+        })
+    }
+
     /// Whether a DPC is queued or runs.
     pub(crate) fn dpcs_outstanding(&self) -> bool {
         self.scheduler

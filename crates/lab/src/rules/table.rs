@@ -136,6 +136,16 @@ rules! {
     COMPLETE_UNDER_SPIN_LOCK: "SDV/SpinLockSafe" "SpinLockSafe", SDV, Fatal, "complete-under-spin-lock", enforced by "SpinLockGuard, Dispatch, Held, Irp" in "SpinLockSafe";
     "IoCompleteRequest is not called with a spin lock held.";
 
+    FREED_WITH_TIMER: "0xC4/0x15" "pool freed with an active timer in it", DV, Fatal, "free-with-timer";
+    "A timer is cancelled before the memory that it is in is freed, a device extension included.";
+    FREED_WITH_RESOURCE: "0xC4/0x17" "pool freed with an active ERESOURCE in it", DV, Fatal, "free-with-resource";
+    "An ERESOURCE is deleted before the memory that it is in is freed, a device extension included.";
+    TIMER_LEFT: "0xC7" "TIMER_OR_DPC_INVALID", DV, Fatal, "unload-with-timer";
+    "When a driver has been unloaded, no timer of its is set and no DPC of its is queued.";
+    PENDING_AT_UNLOAD: "0xCE" "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", DV, Fatal, "unload-with-work-item";
+    "When a driver has been unloaded, no work item of ExQueueWorkItem and no system thread of its is left. A work item of IoQueueWorkItem keeps its driver loaded.";
+    DEVICE_REFERENCE_LEFT: "SDV/DanglingDeviceObjectReference" "DanglingDeviceObjectReference", SDV, Fatal, "leave-device-reference";
+    "A reference to a device object, such as IoGetAttachedDeviceReference takes, is given back.";
     POOL_LEAKED: "0xC4/0x62" "pool not freed at unload", DV, Fatal, "leak-pool";
     "Everything that a driver allocated is freed when it is unloaded.";
     REMOVE_LOCK_OTHER_TAG: "0xC4/0xD5" "IoReleaseRemoveLock with another tag", DV, Fatal, "release-other-tag";

@@ -285,15 +285,18 @@ impl Machine {
             self.reporter.count("no DriverUnload", 1);
             return;
         };
+        self.wait_for_work_items();
         self.phase("DriverUnload");
         let driver = self.loaded();
         self.call_routine(Routine::Unload, routine, [driver.object, 0, 0, 0]);
+        self.check_nothing_runs_on();
         if driver_object::DEVICE_OBJECT.get(driver.object) != 0 {
             self.violation(
                 &rules::REMOVED_NOT_DELETED,
                 "the driver was unloaded and has a device object left",
             );
         }
+        self.check_references_returned();
         let pool = self.pool.borrow();
         let left: Vec<_> = pool.live(Owner::Driver).collect();
         if let Some(first) = left.first() {

@@ -53,6 +53,8 @@ pub(crate) const TRUE: u8 = 1;
 pub(crate) const NOTIFICATION_EVENT: i32 = 0;
 /// SynchronizationEvent of EVENT_TYPE.
 pub(crate) const SYNCHRONIZATION_EVENT: i32 = 1;
+/// DelayedWorkQueue of WORK_QUEUE_TYPE.
+pub(crate) const DELAYED_WORK_QUEUE: i32 = 1;
 /// Executive of KWAIT_REASON.
 pub(crate) const EXECUTIVE: i32 = 0;
 /// KernelMode of MODE.
@@ -104,6 +106,18 @@ pub(crate) struct Event([u64; 3]);
 #[derive(Default)]
 pub(crate) struct Dpc([u64; 8]);
 
+/// KTIMER, opaque.
+#[repr(C)]
+pub(crate) struct Timer([u64; 8]);
+
+/// WORK_QUEUE_ITEM.
+#[repr(C)]
+pub(crate) struct WorkQueueItem {
+    pub(crate) links: [*mut c_void; 2],
+    pub(crate) routine: Option<WorkerRoutine>,
+    pub(crate) parameter: *mut c_void,
+}
+
 /// KSPIN_LOCK, which is free where it is zero.
 pub(crate) type SpinLock = usize;
 
@@ -116,6 +130,7 @@ pub(crate) type AddDevice = extern "system" fn(Driver, Device) -> NtStatus;
 pub(crate) type Unload = extern "system" fn(Driver);
 pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
+pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
 pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
 
 // The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break
@@ -129,6 +144,7 @@ unsafe extern "system" {
     pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
     pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
     pub(crate) safe fn ExReleaseResourceLite(resource: *mut Resource);
     pub(crate) safe fn FsRtlIsNameInExpression(
@@ -159,6 +175,7 @@ unsafe extern "system" {
     pub(crate) safe fn IoDeleteDevice(device: Device);
     pub(crate) safe fn IoDetachDevice(lower: Device);
     pub(crate) safe fn IoFreeIrp(irp: Irp);
+    pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
         tag: u32,
@@ -183,10 +200,13 @@ unsafe extern "system" {
     pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
     pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
+    pub(crate) safe fn KeCancelTimer(timer: *mut Timer) -> u8;
+    pub(crate) safe fn KeDelayExecutionThread(mode: i8, alertable: u8, interval: *const i64) -> NtStatus;
     pub(crate) safe fn KeEnterCriticalRegion();
     pub(crate) safe fn KeFlushQueuedDpcs();
     pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
     pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
+    pub(crate) safe fn KeInitializeTimer(timer: *mut Timer);
     pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
     pub(crate) safe fn KeLeaveCriticalRegion();
     pub(crate) safe fn KeLowerIrql(irql: Irql);
@@ -194,6 +214,7 @@ unsafe extern "system" {
     pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
     pub(crate) safe fn KeReleaseSpinLockFromDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeSetEvent(event: *mut Event, increment: i32, wait: u8) -> i32;
+    pub(crate) safe fn KeSetTimer(timer: *mut Timer, due: i64, dpc: *mut Dpc) -> u8;
     pub(crate) safe fn KeWaitForSingleObject(
         object: *mut Event,
         reason: i32,
@@ -202,6 +223,7 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
     pub(crate) safe fn ZwOpenKey(
         handle: &mut *mut c_void,

@@ -2,7 +2,7 @@
 
 use crate::switch::{
     Case,
-    Place::{AddDevice, Flush, Read, Remove, Start},
+    Place::{AddDevice, Flush, Read, Remove, Start, Unload},
 };
 
 mod cancelling;
@@ -19,6 +19,7 @@ mod registering;
 mod remove_locks;
 mod removing;
 mod spin_locks;
+mod unloading;
 
 /// Makes the cases. The rule stands beside the name for the reader: the driver itself has no use for it.
 macro_rules! offences {
@@ -122,4 +123,11 @@ offences! {
     "0xC9/0x21E" "remove-without-delete" Remove(removing::leave_undeleted);
     "0xC9/0x240" "delete-twice" Remove(removing::delete_twice);
     "0xC9/0x306" "fail-remove" Remove(removing::fail);
+
+    // What is left behind.
+    "0xC4/0x15" "free-with-timer" Start(pool_blocks::free_with_timer);
+    "0xC4/0x17" "free-with-resource" Start(pool_blocks::free_with_resource);
+    "0xC7" "unload-with-timer" Unload(unloading::with_timer);
+    "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);
 }

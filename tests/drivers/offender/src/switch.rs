@@ -39,6 +39,8 @@ pub(crate) enum Place {
     Start(Routine),
     /// In the place of what is done with IRP_MN_REMOVE_DEVICE.
     Remove(Routine),
+    /// In DriverUnload, before what is done there.
+    Unload(fn(Conduct)),
 }
 
 /// Deals with a request, and gives back what dispatch returns.

@@ -235,6 +235,7 @@ impl Machine {
 
     /// ExFreePool and its like.
     pub(crate) fn free_pool(&self, address: usize, site: u32) {
+        self.check_nothing_active_in(address);
         let freed = self.pool.borrow_mut().free(address, site);
         if let Err(error) = freed {
             self.bad_free(address, &error);

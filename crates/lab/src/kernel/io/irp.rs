@@ -229,7 +229,7 @@ impl Hasher for AddressHasher {
     }
 }
 
-/// A map from addresses. It is never iterated, since its order is nobody's business.
+/// A map from addresses. Its order is nobody's business: who iterates it looks for the least or the greatest.
 pub(crate) type AddressMap<T> = HashMap<usize, T, BuildHasherDefault<AddressHasher>>;
 
 /// Every IRP of the machine, and those that were freed as long as their address has not been used again.
