@@ -78,6 +78,12 @@ rules! {
     "A driver detaches its device when it is removed.";
     REMOVED_NOT_DELETED: "0xC9/0x21E" "REMOVE_DEVICE: not deleted", DV, Fatal, "remove-without-delete";
     "A driver deletes its device when it is removed.";
+    STATUS_OF_UNKNOWN_CHANGED: "0xC9/0x213" "status of an IRP that is not understood was changed", DV, Fatal, "change-status-of-unknown-pnp";
+    "A PnP IRP whose minor function a driver does not know keeps its status.";
+    SYSTEM_CONTROL_COMPLETED: "0xC9/0x220" "SYSTEM_CONTROL completed by who is not its provider", DV, Fatal, "complete-system-control";
+    "An IRP_MJ_SYSTEM_CONTROL for another device is passed on.";
+    UNKNOWN_PNP_COMPLETED: "0xC9/0x22D" "PnP IRP that is not understood was completed", DV, Fatal, "complete-unknown-pnp";
+    "A PnP IRP whose minor function a driver does not know is passed on. Completing it for want of memory, or because the device is being removed, is right.";
     RETURNED_OTHER_STATUS: "0xC9/0x224" "returned status is not IoStatus.Status", DV, Fatal, "return-other-status", enforced by "Dispatched" in "LowerDriverReturn";
     "A dispatch routine returns the status that the IRP was completed with, by it or below it.";
     IRP_DROPPED: "0xC9/0x226" "returned without completing, passing or pending", DV, Fatal, "drop-irp", enforced by "Irp, Outcome" in "IrpProcessingComplete";

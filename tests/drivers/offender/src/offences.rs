@@ -2,7 +2,7 @@
 
 use crate::switch::{
     Case,
-    Place::{AddDevice, Flush, Read, Remove, Start, Unload},
+    Place::{AddDevice, Flush, Read, Remove, ReservedPnp, Start, SystemControl, Unload},
 };
 
 mod cancelling;
@@ -12,6 +12,7 @@ mod device_objects;
 mod forwarding;
 mod irql;
 mod irql_limits;
+mod not_understood;
 mod own_irps;
 mod pending;
 mod pool_blocks;
@@ -123,6 +124,11 @@ offences! {
     "0xC9/0x21E" "remove-without-delete" Remove(removing::leave_undeleted);
     "0xC9/0x240" "delete-twice" Remove(removing::delete_twice);
     "0xC9/0x306" "fail-remove" Remove(removing::fail);
+
+    // What is not for this driver.
+    "0xC9/0x213" "change-status-of-unknown-pnp" ReservedPnp(not_understood::change_status);
+    "0xC9/0x220" "complete-system-control" SystemControl(not_understood::complete);
+    "0xC9/0x22D" "complete-unknown-pnp" ReservedPnp(not_understood::complete);
 
     // What is left behind.
     "0xC4/0x15" "free-with-timer" Start(pool_blocks::free_with_timer);

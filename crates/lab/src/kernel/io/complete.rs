@@ -82,6 +82,10 @@ impl Machine {
                      for the completion routine is never freed",
                 );
             }
+            self.check_was_passed_on(&record, caller);
+            if let Some(from_below) = from_below {
+                self.check_status_kept(&record, caller, from_below);
+            }
             self.check_not_turned(&record, from_below, status);
         }
         self.complete(&record, caller);
@@ -257,6 +261,9 @@ impl Machine {
                 &rules::CANCEL_ROUTINE_LEFT,
                 "the completion routine let completion go on with a cancel routine set",
             );
+        }
+        if let Some(index) = visit {
+            self.check_status_kept(record, index, status);
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));
         if let Some(index) = visit {

@@ -97,6 +97,8 @@ pub(crate) struct Visit {
     pub(crate) returned: Option<NtStatus>,
     /// The IRP has been completed past it.
     pub(crate) left: bool,
+    /// The status that the IRP came with.
+    pub(crate) status_on_arrival: NtStatus,
     /// The status that the IRP came back with from below, for its completion routine.
     pub(crate) status_from_below: Option<NtStatus>,
 }

@@ -10,5 +10,6 @@ pub(crate) mod csq;
 pub(crate) mod device;
 mod forward;
 pub(crate) mod irp;
+pub(crate) mod not_understood;
 pub(crate) mod remove_lock;
 pub(crate) mod start_io;
