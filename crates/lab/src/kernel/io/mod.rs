@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod cancel;
 pub(crate) mod complete;
 pub(crate) mod completion_ex;
+mod copied;
 pub(crate) mod csq;
 pub(crate) mod device;
 mod forward;
