@@ -6,9 +6,10 @@
 //! cannot run in user mode; reading and writing CR8, the IRQL, is done in their place.
 
 use std::{
+    arch::asm,
     cell::Cell,
     ffi::{c_int, c_void},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use super::{Machine, entry, exports, scheduler::DISPATCH_LEVEL};
@@ -37,6 +38,10 @@ const SHARED_DATA_BYTES: usize = 4096;
 
 /// The flag of the processor by which it traps after each instruction.
 const TRAP_FLAG: i64 = 0x100;
+/// The flag of the processor by which string instructions go downwards.
+const DIRECTION_FLAG: i64 = 0x400;
+/// The flag of the processor by which it faults on addresses that are not aligned.
+const ALIGNMENT_CHECK_FLAG: i64 = 0x4_0000;
 
 thread_local! {
     /// An instruction is being carried out with registers that point to what stands for KUSER_SHARED_DATA.
@@ -56,6 +61,13 @@ thread_local! {
     static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
 }
 
+const ARCH_SET_GS: c_int = 0x1001;
+const ARCH_SET_FS: c_int = 0x1002;
+const ARCH_GET_FS: c_int = 0x1003;
+
+/// The base of FS: where the thread's own storage is.
+static THREAD_BASE: AtomicUsize = AtomicUsize::new(0);
+
 /// The size of the stack that handlers run on.
 const ALTERNATE_STACK_BYTES: usize = 128 * 1024;
 
@@ -69,18 +81,32 @@ pub(super) fn install(machine: &Machine) {
     };
     // SAFETY: the memory is leaked, so it lives as long as the process, and nobody else uses it.
     let mut failed = unsafe { libc::sigaltstack(&raw const alternate, std::ptr::null_mut()) } != 0;
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+    for signal in [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGTRAP,
+        libc::SIGSYS,
+    ] {
         // SAFETY: all zeros is an empty mask, no flags and the default action.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_signal;
         action.sa_sigaction = handler as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        // A driver that loops over instructions that are done in their place is in the handler most of the time; the
+        // watchdog waits until it is back in the driver.
+        // SAFETY: the set is in a live variable and initialised.
+        failed |= unsafe { libc::sigaddset(&raw mut action.sa_mask, libc::SIGPROF) } != 0;
         // SAFETY: the handler has the signature that SA_SIGINFO asks for and runs on the stack that was just set.
         failed |= unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0;
     }
+    let mut base = 0_usize;
+    // SAFETY: it only writes the base of FS to a live variable.
+    failed |= unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_GET_FS, &raw mut base) } != 0;
+    THREAD_BASE.store(base, Ordering::Relaxed);
     // GS is what code that was inlined into drivers finds the processor's data with. Nothing of the C library or of Rust
     // uses it on x86-64 Linux.
-    const ARCH_SET_GS: c_int = 0x1001;
     // SAFETY: it only sets the base of GS.
     failed |= unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, machine.processor_data.address()) } != 0;
     if failed {
@@ -90,12 +116,23 @@ pub(super) fn install(machine: &Machine) {
 
 /// The handler of every signal that is a fault.
 extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    regain_thread();
     // Not in the thread's own storage, which a driver may have overwritten: then the handler itself faults.
     if IN_HANDLER.swap(true, Ordering::Relaxed) {
         exit_damaged();
     }
     handle(signal, info, context);
     IN_HANDLER.store(false, Ordering::Relaxed);
+}
+
+/// Undoes what a driver can have done to the state of the thread that the system does not set anew for a handler.
+fn regain_thread() {
+    // SAFETY: it only clears the alignment check flag, with which the lab's own code would fault.
+    unsafe { asm!("pushfq", "and dword ptr [rsp], {0}", "popfq", const !ALIGNMENT_CHECK_FLAG as i32) };
+    let base = THREAD_BASE.load(Ordering::Relaxed);
+    // SAFETY: it sets the base of FS to what it was when the handlers were installed, which is what all code of the lab
+    // and of the C library relies on.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_FS, base) };
 }
 
 static IN_HANDLER: AtomicBool = AtomicBool::new(false);
@@ -121,6 +158,10 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     };
     let machine = super::machine();
     let Some(running) = machine.scheduler.running() else {
+        // The lab computes between two contexts; where that never ends, the run's time does.
+        if signal == libc::SIGPROF {
+            return;
+        }
         exit_damaged();
     };
     let stack = running.kernel_stack();
@@ -136,6 +177,9 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
         if emulated {
             return;
         }
+    } else if signal == libc::SIGPROF {
+        // The lab is at work for the driver, which it will be told of by its own limits if it asked for too much.
+        return;
     } else if !crate::guest::contains(fault.address, 1) || FAULT.get().is_some() {
         exit_damaged();
     }
@@ -151,7 +195,7 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     registers[libc::REG_RIP as usize] = (report as usize).cast_signed() as i64;
     // As after a call: the return address makes the stack pointer odd.
     registers[libc::REG_RSP as usize] = (lab_stack - 8).cast_signed() as i64;
-    registers[libc::REG_EFL as usize] &= !0x400;
+    registers[libc::REG_EFL as usize] &= !(TRAP_FLAG | DIRECTION_FLAG | ALIGNMENT_CHECK_FLAG);
 }
 
 /// Nothing of the lab can be relied on any more.
@@ -321,6 +365,12 @@ impl Machine {
                 return (
                     &rules::DRIVER_FAULT,
                     "the driver executed no valid instruction".to_owned(),
+                );
+            }
+            libc::SIGSYS => {
+                return (
+                    &rules::DRIVER_FAULT,
+                    "the driver executed a system call, which only user mode can".to_owned(),
                 );
             }
             libc::SIGFPE => return (&rules::DRIVER_FAULT, "the driver divided by zero".to_owned()),

@@ -23,6 +23,7 @@ mod report;
 pub(crate) mod scheduler;
 pub mod status;
 mod sync;
+mod system_calls;
 mod threads;
 pub(crate) mod trace;
 
