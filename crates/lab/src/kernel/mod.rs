@@ -9,6 +9,7 @@
 pub(crate) mod activation;
 mod clock;
 mod data;
+mod emulation;
 pub(crate) mod entry;
 pub(crate) mod exports;
 mod fault;

@@ -231,7 +231,7 @@ impl Machine {
         let allocated = self.pool.borrow_mut().allocate(bytes, tag, owner, site, contents);
         match allocated {
             Ok(address) => Some(address),
-            Err(NoBlock::Exhausted { .. }) => None,
+            Err(NoBlock::Exhausted { .. } | NoBlock::NoMemory { .. }) => None,
             Err(error @ NoBlock::WrittenAfterFree { .. }) => self.violation(
                 &rules::FREED_POOL_ACCESSED,
                 &format!("freed pool was written to: {error}"),
