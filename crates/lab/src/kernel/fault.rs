@@ -188,13 +188,15 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_l
     let stack = running.kernel_stack();
     // A stack that is used up faults just below it.
     let near_stack = (stack.start.saturating_sub(64 * 1024)..stack.end).contains(&fault.rsp);
-    let in_driver = machine.in_image(fault.rip) || exports::is_leaf(fault.rip) || near_stack || fault.has_left;
+    // Code that is no code is nowhere that the lab would go.
+    let is_wild = fault.has_left || signal == libc::SIGSEGV && fault.error & ERROR_FETCH != 0;
+    let in_driver = machine.in_image(fault.rip) || exports::is_leaf(fault.rip) || near_stack || is_wild;
     if !in_driver {
         // The lab is at work for the driver; where that takes too long, the limits of the run say so.
         if signal == libc::SIGPROF {
             return;
         }
-        if !crate::guest::contains(fault.address, 1) || FAULT.get().is_some() {
+        if !crate::guest::contains(fault.address, 1) {
             exit_damaged();
         }
     } else if !fault.has_left {
@@ -206,6 +208,10 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_l
         if is_done {
             return;
         }
+    }
+    if FAULT.get().is_some() {
+        // It came of reporting the first one.
+        exit_damaged();
     }
     // The driver's fault, or an address that it passed to the lab, which found it inaccessible. Either way the thread
     // goes on in the lab; what it was doing is never come back to.
