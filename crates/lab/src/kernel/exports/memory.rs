@@ -80,7 +80,7 @@ pub(super) const EXPORTS: &[Export] = &[
         )
     }),
     export("MmAllocateContiguousMemory", |call| {
-        let bytes = call.pointer(0).next_multiple_of(4096);
+        let bytes = pages_for(call.pointer(0));
         allocate(
             call,
             "MmAllocateContiguousMemory",
@@ -90,7 +90,7 @@ pub(super) const EXPORTS: &[Export] = &[
         )
     }),
     export("MmAllocateNonCachedMemory", |call| {
-        let bytes = call.pointer(0).next_multiple_of(4096);
+        let bytes = pages_for(call.pointer(0));
         allocate(
             call,
             "MmAllocateNonCachedMemory",
@@ -106,7 +106,8 @@ pub(super) const EXPORTS: &[Export] = &[
         usize::from(guest::contains(call.pointer(0), 1))
     }),
     export("MmSizeOfMdl", |call| {
-        mdl::BYTES + 8 * ((call.pointer(0) & 4095) + call.pointer(1)).div_ceil(4096)
+        let bytes = (call.pointer(0) & 4095).saturating_add(call.pointer(1));
+        mdl::BYTES + 8 * bytes.div_ceil(4096)
     }),
     export("ProbeForRead", |_| 0),
     export("ProbeForWrite", |_| 0),
@@ -210,6 +211,11 @@ fn attach_to_irp(list: usize, secondary: bool, address: usize) {
 
 fn start_of(address: usize) -> usize {
     mdl::START_VA.get(address) + mdl::BYTE_OFFSET.get(address) as usize
+}
+
+/// The bytes of the pages that `bytes` bytes fill; no machine has as many as the most that this can be.
+fn pages_for(bytes: usize) -> usize {
+    bytes.checked_next_multiple_of(4096).unwrap_or(usize::MAX)
 }
 
 fn write_mdl(address: usize, start: usize, bytes: u32) {
