@@ -56,6 +56,12 @@ pub const BLOCK_ALIGNMENT: usize = 16;
 /// They count towards a limit on the process's address space, but take no memory.
 pub const ARENA_BYTES: usize = 64 << 30;
 
+/// How many bytes all live blocks have together at most.
+///
+/// A driver that allocates without end is to run out of the simulated machine's memory, not of that
+/// of the machine that the lab runs on.
+pub const MEMORY_BYTES: usize = 512 << 20;
+
 /// The bytes that the pool fills memory with.
 ///
 /// Eight of any of them are no canonical address, so a pointer that is read from such memory faults
@@ -158,6 +164,10 @@ impl Pool {
         site: u32,
         contents: Contents,
     ) -> Result<usize, NoBlock> {
+        let memory_bytes = MEMORY_BYTES;
+        if bytes > memory_bytes.saturating_sub(self.live_bytes()) {
+            return Err(NoBlock::NoMemory { bytes, memory_bytes });
+        }
         let taken = self.layout.take(&mut self.arena, &mut self.ledger, bytes)?;
         let block = taken.address..taken.address + bytes;
         let mut fill = |range: Range<usize>, byte| {
@@ -183,6 +193,12 @@ impl Pool {
         };
         self.ledger.allocated(taken.index, birth);
         Ok(taken.address)
+    }
+
+    /// How many bytes the live blocks of all owners have.
+    fn live_bytes(&self) -> usize {
+        let live = [Owner::Driver, Owner::Kernel].map(|owner| self.ledger.counters(owner).live_bytes as usize);
+        live.iter().sum()
     }
 
     /// Frees the block at `address`; `site` is the call site that does.

@@ -86,9 +86,12 @@ pub(super) fn check(image: &Image<'_>, pdb: Option<&str>, expected: &Expected<'_
     }
 }
 
-/// Where `path` begins a path, in characters of `character_bytes` bytes. After the end of a name it is the middle of one:
-/// a checkout in `/src` is not named by `crates/wdm/src/`.
+/// Where `path` stands, in characters of `character_bytes` bytes. One that begins with a separator must begin a path: after
+/// the end of a name it is the middle of one, and a checkout in `/src` is not named by `crates/wdm/src/`.
 fn find(bytes: &[u8], path: &[u8], character_bytes: usize) -> Option<usize> {
+    if !path.starts_with(b"/") && !path.starts_with(b"\\") {
+        return memmem::find(bytes, path);
+    }
     let begins_path = |offset: &usize| {
         let before = offset.checked_sub(character_bytes).and_then(|before| bytes.get(before));
         !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))

@@ -45,6 +45,10 @@ impl Ord for Entry {
     }
 }
 
+/// The clock goes no further: drivers that ask to be woken later wait for ever, and whatever else is added to a time is
+/// far too little to overflow.
+const END_OF_TIME_NS: u64 = 1 << 62;
+
 /// The machine's clock and what it has to do.
 #[derive(Default)]
 pub(crate) struct Clock {
@@ -77,11 +81,15 @@ impl Clock {
 
     /// Lets time pass.
     pub(crate) fn advance(&self, ns: u64) {
-        self.now_ns.set(self.now_ns.get() + ns);
+        self.now_ns
+            .set(self.now_ns.get().saturating_add(ns).min(END_OF_TIME_NS));
     }
 
-    /// Has `due` happen at `at_ns`, or as soon as possible after.
+    /// Has `due` happen at `at_ns`, or as soon as possible after; never where that is behind the end of time.
     pub(crate) fn at(&self, at_ns: u64, due: Due) {
+        if at_ns > END_OF_TIME_NS {
+            return;
+        }
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
         self.entries.borrow_mut().push(Reverse(Entry { at_ns, serial, due }));

@@ -73,6 +73,13 @@ pub(crate) const ARGUMENTS_MAX: usize = 6;
 /// The stack space of the arguments, in which a called function may keep those that came in registers.
 const HOME_BYTES: usize = 8 * ARGUMENTS_MAX;
 
+/// The flags that the lab's code runs with: of those that user mode can change, none. The conventions ask only for the
+/// direction flag, but a driver that leaves the trap or the alignment check flag set must not stop the lab.
+const FLAGS: i32 = 0x2;
+
+/// The control of floating point that the lab's code runs with: that of a new process, with every exception masked.
+static MXCSR: u32 = 0x1F80;
+
 /// Calls a routine of the driver on the kernel stack of the running context.
 ///
 /// # Safety
@@ -89,19 +96,18 @@ pub(crate) unsafe fn call_driver(routine: usize, arguments: &[usize; ARGUMENTS_M
 /// Goes over to the driver.
 ///
 /// The non-volatile general registers are saved here although the routine has to: a driver that does not must not
-/// take the lab with it.
+/// take the lab with it. By the System V convention there are no others, and the floating point's control word and the
+/// flags are set anew.
 ///
 /// # Safety
 ///
 /// As [`call_driver`]; besides, `top` is 16-byte aligned and the memory below it is a free stack.
 #[unsafe(naked)]
-unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ARGUMENTS_MAX], top: usize) -> usize {
+unsafe extern "sysv64" fn enter_driver(routine: usize, arguments: &[usize; ARGUMENTS_MAX], top: usize) -> usize {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
         "push rbx",
-        "push rsi",
-        "push rdi",
         "push r12",
         "push r13",
         "push r14",
@@ -109,11 +115,11 @@ unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ARGUME
         "sub rsp, 8",
         "push qword ptr [rip + {stacks}]",
         "push qword ptr [rip + {stacks} + 8]",
-        // 8 (return address) + 11 pushes and the gap: RSP is a multiple of 16 here.
+        // 8 (return address) + 8 pushes and the gap: RSP is a multiple of 16 here.
         "mov [rip + {stacks}], rsp",
-        "lea rsp, [r8 - {home}]",
-        "mov rax, rcx",
-        "mov r10, rdx",
+        "mov rax, rdi",
+        "mov r10, rsi",
+        "lea rsp, [rdx - {home}]",
         "mov r11, [r10 + 32]",
         "mov [rsp + 32], r11",
         "mov r11, [r10 + 40]",
@@ -124,8 +130,10 @@ unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ARGUME
         "mov r9, [r10 + 24]",
         "xor ebp, ebp",
         "call rax",
-        "cld",
         "mov rsp, [rip + {stacks}]",
+        "push {flags}",
+        "popfq",
+        "ldmxcsr [rip + {mxcsr}]",
         "pop qword ptr [rip + {stacks} + 8]",
         "pop qword ptr [rip + {stacks}]",
         "add rsp, 8",
@@ -133,12 +141,12 @@ unsafe extern "win64" fn enter_driver(routine: usize, arguments: &[usize; ARGUME
         "pop r14",
         "pop r13",
         "pop r12",
-        "pop rdi",
-        "pop rsi",
         "pop rbx",
         "pop rbp",
         "ret",
         stacks = sym STACKS,
+        flags = const FLAGS,
+        mxcsr = sym MXCSR,
         home = const HOME_BYTES,
     )
 }
@@ -176,16 +184,22 @@ unsafe extern "win64" fn kernel_entry() {
         "mov [rsp + 32], r9",
         "push rbp",
         "mov rbp, rsp",
-        "cld",
         "mov ecx, eax",
         "mov rdx, rbp",
         "mov rsp, [rip + {stacks}]",
-        "sub rsp, {home}",
+        "sub rsp, {home} + 16",
+        "push {flags}",
+        "popfq",
+        "stmxcsr [rsp + {home}]",
+        "ldmxcsr [rip + {mxcsr}]",
         "call {arrived}",
+        "ldmxcsr [rsp + {home}]",
         "mov rsp, rbp",
         "pop rbp",
         "ret",
         stacks = sym STACKS,
+        flags = const FLAGS,
+        mxcsr = sym MXCSR,
         home = const HOME_BYTES,
         arrived = sym arrived,
     )

@@ -2,18 +2,20 @@
 //! that never ends.
 //!
 //! The handler itself does next to nothing. A fault of the driver's is noted, and the thread goes on in the lab, on the
-//! lab's stack, where it is reported like any other offence. Some instructions that code of kernel drivers has inlined
-//! cannot run in user mode; reading and writing CR8, the IRQL, is done in their place.
+//! lab's stack, where it is reported like any other offence. What is no fault but an instruction to be done in its place
+//! is the business of `emulation`.
 
 use std::{
+    arch::asm,
     cell::Cell,
     ffi::{c_int, c_void},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use super::{Machine, entry, exports, scheduler::DISPATCH_LEVEL};
+use super::{Machine, emulation, entry, exports, scheduler::DISPATCH_LEVEL};
 use crate::{
     image::UnknownCall,
+    memory::PAGE_BYTES,
     pool::Classified,
     rules::{self, Rule},
     unwind::Point,
@@ -21,29 +23,32 @@ use crate::{
 
 /// A fault in the driver.
 #[derive(Debug, Clone, Copy)]
-struct Fault {
+pub(super) struct Fault {
     signal: c_int,
-    address: usize,
-    rip: usize,
+    /// What could not be accessed; all ones where the processor does not tell.
+    pub(super) address: usize,
+    pub(super) rip: usize,
     rsp: usize,
     rbp: usize,
+    /// The driver has changed the mode of the processor or the base of FS.
+    has_left: bool,
     /// The bits of a page fault's error code.
-    error: u64,
+    pub(super) error: u64,
 }
-
-/// Where every process of Windows and its kernel have KUSER_SHARED_DATA.
-const SHARED_DATA: usize = 0xFFFF_F780_0000_0000;
-const SHARED_DATA_BYTES: usize = 4096;
 
 /// The flag of the processor by which it traps after each instruction.
-const TRAP_FLAG: i64 = 0x100;
+pub(super) const TRAP_FLAG: i64 = 0x100;
+/// The flag of the processor by which string instructions go downwards.
+const DIRECTION_FLAG: i64 = 0x400;
+/// The flag of the processor by which it faults on addresses that are not aligned.
+const ALIGNMENT_CHECK_FLAG: i64 = 0x4_0000;
 
-thread_local! {
-    /// An instruction is being carried out with registers that point to what stands for KUSER_SHARED_DATA.
-    static SHARED_READ: Cell<bool> = const { Cell::new(false) };
-}
+/// The segment of 64-bit code in user mode: a far jump leads out of it.
+const CODE_SELECTOR: i64 = 0x33;
+/// Where the code's selector is in the register that has them all.
+const SELECTOR_MASK: i64 = 0xFFFF;
 
-const ERROR_WRITE: u64 = 0x2;
+pub(super) const ERROR_WRITE: u64 = 0x2;
 const ERROR_FETCH: u64 = 0x10;
 
 /// SI_KERNEL: a fault without an address, as a general protection fault is.
@@ -55,6 +60,16 @@ pub(crate) const EXIT_LAB_DAMAGED: c_int = 70;
 thread_local! {
     static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
 }
+
+const ARCH_SET_GS: c_int = 0x1001;
+const ARCH_SET_FS: c_int = 0x1002;
+const ARCH_GET_FS: c_int = 0x1003;
+
+/// The base of FS: where the thread's own storage is.
+static THREAD_BASE: AtomicUsize = AtomicUsize::new(0);
+
+/// No frame of a driver's is larger: a stack pointer further below the stack is not where the stack was used up.
+const FRAME_BYTES_MAX: usize = 1 << 20;
 
 /// The size of the stack that handlers run on.
 const ALTERNATE_STACK_BYTES: usize = 128 * 1024;
@@ -69,20 +84,35 @@ pub(super) fn install(machine: &Machine) {
     };
     // SAFETY: the memory is leaked, so it lives as long as the process, and nobody else uses it.
     let mut failed = unsafe { libc::sigaltstack(&raw const alternate, std::ptr::null_mut()) } != 0;
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+    for signal in [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGTRAP,
+        libc::SIGSYS,
+    ] {
         // SAFETY: all zeros is an empty mask, no flags and the default action.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_signal;
         action.sa_sigaction = handler as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        // A driver that loops over instructions that are done in their place is in the handler most of the time; the
+        // watchdog waits until it is back in the driver.
+        // SAFETY: the set is in a live variable and initialised.
+        failed |= unsafe { libc::sigaddset(&raw mut action.sa_mask, libc::SIGPROF) } != 0;
         // SAFETY: the handler has the signature that SA_SIGINFO asks for and runs on the stack that was just set.
         failed |= unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0;
     }
+    let mut base = 0_usize;
+    // SAFETY: it only writes the base of FS to a live variable.
+    failed |= unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_GET_FS, &raw mut base) } != 0;
+    THREAD_BASE.store(base, Ordering::Relaxed);
     // GS is what code that was inlined into drivers finds the processor's data with. Nothing of the C library or of Rust
     // uses it on x86-64 Linux.
-    const ARCH_SET_GS: c_int = 0x1001;
     // SAFETY: it only sets the base of GS.
     failed |= unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, machine.processor_data.address()) } != 0;
+    failed |= emulation::trap_time_stamps().is_err();
     if failed {
         machine.cannot("the system does not let the lab handle faults");
     }
@@ -90,17 +120,36 @@ pub(super) fn install(machine: &Machine) {
 
 /// The handler of every signal that is a fault.
 extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let was_lost = regain_thread();
     // Not in the thread's own storage, which a driver may have overwritten: then the handler itself faults.
     if IN_HANDLER.swap(true, Ordering::Relaxed) {
         exit_damaged();
     }
-    handle(signal, info, context);
+    handle(signal, info, context, was_lost);
     IN_HANDLER.store(false, Ordering::Relaxed);
+}
+
+/// Undoes what a driver can have done to the state of the thread that the system does not set anew for a handler. Says
+/// whether it had taken the thread's own storage from the lab.
+fn regain_thread() -> bool {
+    // SAFETY: it only clears the alignment check flag, with which the lab's own code would fault.
+    unsafe { asm!("pushfq", "and dword ptr [rsp], {0}", "popfq", const !ALIGNMENT_CHECK_FLAG as i32) };
+    let base = THREAD_BASE.load(Ordering::Relaxed);
+    let mut found = base;
+    // SAFETY: it only writes the base of FS to a live variable.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_GET_FS, &raw mut found) };
+    if found == base {
+        return false;
+    }
+    // SAFETY: it sets the base of FS to what it was when the handlers were installed, which is what all code of the lab
+    // and of the C library relies on.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_FS, base) };
+    true
 }
 
 static IN_HANDLER: AtomicBool = AtomicBool::new(false);
 
-fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_lost: bool) {
     // SAFETY: the kernel passes the signal's information.
     let code = unsafe { (*info).si_code };
     // SAFETY: as above.
@@ -110,6 +159,7 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the third argument is the interrupted context, which is ours until we return.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let registers = &mut context.uc_mcontext.gregs;
+    let selector = registers[libc::REG_CSGSFS as usize] & SELECTOR_MASK;
     let get = |register: c_int| registers[register as usize].cast_unsigned() as usize;
     let fault = Fault {
         signal,
@@ -117,26 +167,45 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
         rip: get(libc::REG_RIP),
         rsp: get(libc::REG_RSP),
         rbp: get(libc::REG_RBP),
+        has_left: was_lost || selector != CODE_SELECTOR,
         error: get(libc::REG_ERR) as u64,
     };
+    if signal == libc::SIGSEGV && fault.error & ERROR_FETCH == 0 && !crate::guest::contains(fault.rip, 1) {
+        // SAFETY: the instruction was fetched, and what is not the machine's memory is no code of the driver's.
+        let is_done = unsafe { emulation::read_real_time_stamp(&fault, registers) };
+        if is_done {
+            return;
+        }
+    }
     let machine = super::machine();
-    let Some(running) = machine.scheduler.running() else {
-        exit_damaged();
-    };
-    let stack = running.kernel_stack();
-    // A stack that is used up faults just below it.
-    let near_stack = (stack.start.saturating_sub(64 * 1024)..stack.end).contains(&fault.rsp);
-    let in_driver = machine.in_image(fault.rip) || exports::is_leaf(fault.rip) || near_stack;
-    if in_driver {
-        let emulated = match signal {
-            libc::SIGSEGV => machine.emulate(&fault, registers) || machine.begin_shared_read(&fault, registers),
+    // A stack that is used up faults just below it. Between two contexts, as when a timer is due, there is none.
+    let near_stack = machine.scheduler.running().is_some_and(|running| {
+        let stack = running.kernel_stack();
+        (stack.start.saturating_sub(64 * 1024)..stack.end).contains(&fault.rsp)
+    });
+    // Code that is no code is nowhere that the lab would go.
+    let is_wild = fault.has_left || signal == libc::SIGSEGV && fault.error & ERROR_FETCH != 0;
+    let in_driver = machine.in_image(fault.rip) || exports::is_leaf(fault.rip) || near_stack || is_wild;
+    if !in_driver {
+        // The lab is at work for the driver; where that takes too long, the limits of the run say so.
+        if signal == libc::SIGPROF {
+            return;
+        }
+        if !crate::guest::contains(fault.address, 1) {
+            exit_damaged();
+        }
+    } else if !fault.has_left {
+        let is_done = match signal {
+            libc::SIGSEGV => machine.emulate(&fault, registers),
             libc::SIGTRAP => machine.end_shared_read(registers),
             _ => false,
         };
-        if emulated {
+        if is_done {
             return;
         }
-    } else if !crate::guest::contains(fault.address, 1) || FAULT.get().is_some() {
+    }
+    if FAULT.get().is_some() {
+        // It came of reporting the first one.
         exit_damaged();
     }
     // The driver's fault, or an address that it passed to the lab, which found it inaccessible. Either way the thread
@@ -151,7 +220,9 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     registers[libc::REG_RIP as usize] = (report as usize).cast_signed() as i64;
     // As after a call: the return address makes the stack pointer odd.
     registers[libc::REG_RSP as usize] = (lab_stack - 8).cast_signed() as i64;
-    registers[libc::REG_EFL as usize] &= !0x400;
+    registers[libc::REG_CSGSFS as usize] &= !SELECTOR_MASK;
+    registers[libc::REG_CSGSFS as usize] |= CODE_SELECTOR;
+    registers[libc::REG_EFL as usize] &= !(TRAP_FLAG | DIRECTION_FLAG | ALIGNMENT_CHECK_FLAG);
 }
 
 /// Nothing of the lab can be relied on any more.
@@ -204,59 +275,6 @@ impl Machine {
         })
     }
 
-    /// Does what an instruction would do that user mode may not execute. False where it is none of those.
-    fn emulate(&self, fault: &Fault, registers: &mut [i64]) -> bool {
-        if fault.address != usize::MAX || !crate::guest::contains(fault.rip, 4) {
-            return false;
-        }
-        // 44 0F 20 /r is MOV r64, CR8 and 44 0F 22 /r is MOV CR8, r64; bit 0 of the prefix extends the register.
-        let code = [0, 1, 2, 3].map(|offset| crate::guest::read::<u8>(fault.rip + offset));
-        if code[0] & 0xFE != 0x44 || code[1] != 0x0F || code[3] & 0xF8 != 0xC0 {
-            return false;
-        }
-        let number = code[3] & 7 | (code[0] & 1) << 3;
-        let register = GENERAL_REGISTERS[usize::from(number)] as usize;
-        let Some(context) = self.scheduler.running() else {
-            return false;
-        };
-        match code[2] {
-            0x20 => registers[register] = i64::from(context.irql.get()),
-            // What KfRaiseIrql and KeLowerIrql would check is left to the routine's return.
-            0x22 => context.irql.set(registers[register] as u8 & 15),
-            _ => return false,
-        }
-        registers[libc::REG_RIP as usize] += 4;
-        true
-    }
-
-    /// Lets an instruction read KUSER_SHARED_DATA, which has an address that no process of Linux can have memory at: its
-    /// registers are made to point to what stands for it, and it is carried out by itself. False where it is none such.
-    fn begin_shared_read(&self, fault: &Fault, registers: &mut [i64]) -> bool {
-        let real = SHARED_DATA..SHARED_DATA + SHARED_DATA_BYTES;
-        if !real.contains(&fault.address) || fault.error & ERROR_WRITE != 0 || !crate::guest::contains(fault.rip, 12) {
-            return false;
-        }
-        let page = self.kernel_data.refreshed_shared_data(&self.clock);
-        if read_absolute(fault, page, registers) {
-            return true;
-        }
-        let moved = move_registers(registers, &real, page);
-        SHARED_READ.set(moved);
-        registers[libc::REG_EFL as usize] |= TRAP_FLAG;
-        moved
-    }
-
-    /// The instruction has been carried out: its registers point to where the driver believes that the memory is.
-    fn end_shared_read(&self, registers: &mut [i64]) -> bool {
-        if !SHARED_READ.replace(false) {
-            return false;
-        }
-        let page = self.kernel_data.shared_data();
-        move_registers(registers, &(page..page + SHARED_DATA_BYTES), SHARED_DATA);
-        registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
-        true
-    }
-
     fn report_fault(&self, fault: &Fault) -> ! {
         let point = if exports::is_leaf(fault.rip) && crate::guest::contains(fault.rsp, 8) {
             let caller = crate::guest::read::<usize>(fault.rsp);
@@ -277,7 +295,11 @@ impl Machine {
                 .rev()
                 .find_map(|activation| activation.routine.irp().cloned())
         });
-        if fault.address == usize::MAX && fault.signal == libc::SIGSEGV && is_privileged(&self.code_at(fault.rip)) {
+        if !fault.has_left
+            && fault.address == usize::MAX
+            && fault.signal == libc::SIGSEGV
+            && is_privileged(&self.code_at(fault.rip))
+        {
             self.cannot_at(
                 &format!(
                     "the driver executed a privileged instruction that the lab does not simulate: {}",
@@ -286,7 +308,9 @@ impl Machine {
                 point,
             );
         }
-        if fault.signal == libc::SIGILL || fault.address == usize::MAX && fault.signal == libc::SIGSEGV {
+        if fault.signal == libc::SIGILL
+            || !fault.has_left && fault.address == usize::MAX && fault.signal == libc::SIGSEGV
+        {
             let code = hexadecimal(&self.code_at(fault.rip));
             self.violation_at(
                 irp.as_ref(),
@@ -309,6 +333,10 @@ impl Machine {
 
     /// Which rule a fault breaks, and how to say it.
     fn judge(&self, fault: &Fault) -> (&'static Rule, String) {
+        if fault.has_left {
+            let message = "the driver changed the base of FS or left 64-bit code, which no driver may";
+            return (&rules::DRIVER_FAULT, message.to_owned());
+        }
         match fault.signal {
             libc::SIGPROF => {
                 return (
@@ -323,6 +351,12 @@ impl Machine {
                     "the driver executed no valid instruction".to_owned(),
                 );
             }
+            libc::SIGSYS => {
+                return (
+                    &rules::DRIVER_FAULT,
+                    "the driver executed a system call, which only user mode can".to_owned(),
+                );
+            }
             libc::SIGFPE => return (&rules::DRIVER_FAULT, "the driver divided by zero".to_owned()),
             _ if fault.address == usize::MAX => {
                 return (
@@ -334,8 +368,10 @@ impl Machine {
         }
         let address = fault.address;
         let stack = self.scheduler.running().map(super::scheduler::Context::kernel_stack);
+        // A frame that is larger than the page below the stack reaches over it.
         if let Some(stack) = stack
-            && (stack.start.saturating_sub(4096)..stack.start).contains(&address)
+            && let Some(lowest) = stack.start.checked_sub(FRAME_BYTES_MAX)
+            && (fault.rsp.clamp(lowest, stack.start - PAGE_BYTES)..stack.start).contains(&address)
         {
             return (
                 &rules::KERNEL_STACK_OVERRUN,
@@ -413,59 +449,3 @@ fn is_privileged(code: &[u8]) -> bool {
         _ => false,
     }
 }
-
-/// Carries out a MOV of the accumulator from an absolute address, the one instruction that has such an address without a
-/// register. False where it is another.
-fn read_absolute(fault: &Fault, page: usize, registers: &mut [i64]) -> bool {
-    let byte = |offset: usize| crate::guest::read::<u8>(fault.rip + offset);
-    let is_short = byte(0) == 0x66;
-    let prefix = usize::from(is_short);
-    let has_rex = byte(prefix) & 0xF0 == 0x40;
-    let is_long = has_rex && byte(prefix) & 8 != 0;
-    let opcode = prefix + usize::from(has_rex);
-    let source = page + (fault.address - SHARED_DATA);
-    let accumulator = &mut registers[libc::REG_RAX as usize];
-    let upper = |bits: u32| *accumulator & (-1_i64 << bits);
-    *accumulator = match byte(opcode) {
-        0xA0 => upper(8) | i64::from(crate::guest::read::<u8>(source)),
-        0xA1 if is_long => crate::guest::read::<i64>(source),
-        0xA1 if is_short => upper(16) | i64::from(crate::guest::read::<u16>(source)),
-        0xA1 => i64::from(crate::guest::read::<u32>(source)),
-        _ => return false,
-    };
-    registers[libc::REG_RIP as usize] += (opcode + 1 + size_of::<usize>()).cast_signed() as i64;
-    true
-}
-
-/// Makes the registers that point into `from` point as far into what begins at `to`. False where none does.
-fn move_registers(registers: &mut [i64], from: &std::ops::Range<usize>, to: usize) -> bool {
-    let mut moved = false;
-    for register in GENERAL_REGISTERS {
-        let value = registers[register as usize].cast_unsigned() as usize;
-        if from.contains(&value) {
-            registers[register as usize] = (to + (value - from.start)).cast_signed() as i64;
-            moved = true;
-        }
-    }
-    moved
-}
-
-/// The general registers in the order of their numbers.
-const GENERAL_REGISTERS: [c_int; 16] = [
-    libc::REG_RAX,
-    libc::REG_RCX,
-    libc::REG_RDX,
-    libc::REG_RBX,
-    libc::REG_RSP,
-    libc::REG_RBP,
-    libc::REG_RSI,
-    libc::REG_RDI,
-    libc::REG_R8,
-    libc::REG_R9,
-    libc::REG_R10,
-    libc::REG_R11,
-    libc::REG_R12,
-    libc::REG_R13,
-    libc::REG_R14,
-    libc::REG_R15,
-];

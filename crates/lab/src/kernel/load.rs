@@ -8,6 +8,7 @@ use super::{
     exports, fault,
     layout::{IO_TYPE_DRIVER, driver_extension, driver_object},
     status::{self, NtStatus, STATUS_INVALID_DEVICE_REQUEST, nt_success},
+    system_calls,
 };
 use crate::{
     guest,
@@ -41,6 +42,9 @@ impl Machine {
         let start = image.base().addr().get();
         // SAFETY: the image is kept in the machine, which is never dropped, and nobody makes references to its bytes.
         unsafe { guest::register(start..start + image.size()) };
+        if let Err(error) = system_calls::forbid(&(start..start + image.size())) {
+            self.cannot(&format!("the driver cannot be kept from the system's calls: {error}"));
+        }
         let object = self.make_driver_object(&format!("\\Driver\\{}", self.config.service));
         driver_object::DRIVER_START.set(object, start);
         driver_object::DRIVER_SIZE.set(object, u32::try_from(image.size()).unwrap_or(u32::MAX));

@@ -9,6 +9,7 @@
 pub(crate) mod activation;
 mod clock;
 mod data;
+mod emulation;
 pub(crate) mod entry;
 pub(crate) mod exports;
 mod fault;
@@ -24,6 +25,7 @@ mod report;
 pub(crate) mod scheduler;
 pub mod status;
 mod sync;
+mod system_calls;
 mod threads;
 pub(crate) mod trace;
 

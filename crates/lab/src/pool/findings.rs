@@ -114,6 +114,14 @@ pub enum NoBlock {
         /// The size of the arena.
         arena_bytes: usize,
     },
+    /// The live blocks have as much memory as the simulated machine gives to its pool.
+    #[error("of the {memory_bytes} bytes of memory for the pool not enough are left for a block of {bytes}")]
+    NoMemory {
+        /// The size of the block.
+        bytes: usize,
+        /// The size of the memory.
+        memory_bytes: usize,
+    },
     /// Special pool has as many live blocks as the system has mappings for.
     #[error(
         "special pool cannot have more than {limit} live blocks, since each needs two of the system's mappings; \

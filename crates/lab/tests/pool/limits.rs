@@ -3,7 +3,7 @@
 use std::fs;
 
 use lab::{
-    pool::{Classified, Contents, Mode, NoBlock, Owner, Pool},
+    pool::{Classified, Contents, MEMORY_BYTES, Mode, NoBlock, Owner, Pool},
     supervise::{Ended, Limits, Outlet, run},
 };
 
@@ -61,9 +61,27 @@ fn a_block_larger_than_all_memory_is_refused_and_the_pool_goes_on() {
         let mut pool = pool(mode);
         for bytes in [pool.arena().len(), 1 << 62, usize::MAX - PAGE_BYTES, usize::MAX] {
             let refused = refusal(&mut pool, bytes);
-            assert!(matches!(refused, NoBlock::Exhausted { .. }), "{mode:?}: {refused}");
+            assert!(matches!(refused, NoBlock::NoMemory { .. }), "{mode:?}: {refused}");
         }
         block(&mut pool, 100);
+    }
+}
+
+#[test]
+fn the_blocks_of_both_owners_share_one_memory_which_what_is_freed_comes_back_to() {
+    for mode in MODES {
+        let mut pool = pool(mode);
+        let mut allocate = |owner, bytes| pool.allocate(bytes, TAG, owner, 1, Contents::Zeroed);
+        let half = allocate(Owner::Driver, MEMORY_BYTES / 2).unwrap();
+        allocate(Owner::Kernel, MEMORY_BYTES / 2 - 100).unwrap();
+        let refused = allocate(Owner::Driver, 101).expect_err("100 bytes are left");
+        assert!(
+            matches!(refused, NoBlock::NoMemory { bytes: 101, .. }),
+            "{mode:?}: {refused}"
+        );
+        allocate(Owner::Driver, 100).unwrap();
+        pool.free(half, 2).unwrap();
+        block(&mut pool, MEMORY_BYTES / 2);
     }
 }
 

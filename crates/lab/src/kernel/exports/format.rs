@@ -242,7 +242,7 @@ fn counted(address: usize) -> String {
         return "(null)".to_owned();
     }
     guest::c_string(
-        guest::read::<usize>(address + 8),
+        guest::read::<usize>(address.wrapping_add(8)),
         usize::from(guest::read::<u16>(address)),
     )
 }

@@ -35,7 +35,7 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ExInterlockedInsertTailList", |call| {
         let head = call.pointer(0);
-        let last = guest::read::<usize>(head + 8);
+        let last = guest::read::<usize>(head.wrapping_add(8));
         insert_between(call.pointer(1), last, head);
         if last == head { 0 } else { last }
     }),
@@ -47,7 +47,7 @@ pub(super) const EXPORTS: &[Export] = &[
         }
         let next = guest::read::<usize>(entry);
         guest::write(head, next);
-        guest::write(next + 8, head);
+        guest::write(next.wrapping_add(8), head);
         entry
     }),
     // A SINGLE_LIST_ENTRY under a spin lock has a pointer for a head.
@@ -118,13 +118,13 @@ fn initialise_head(call: &Call) -> usize {
 }
 
 fn first(head: usize) -> usize {
-    guest::read::<usize>(head + 8) & !15
+    guest::read::<usize>(head.wrapping_add(8)) & !15
 }
 
 fn set_first(head: usize, entry: usize, depth: u16) {
     let sequence = (guest::read::<u64>(head) >> 16).wrapping_add(1);
     guest::write(head, sequence << 16 | u64::from(depth));
-    guest::write(head + 8, entry | 2);
+    guest::write(head.wrapping_add(8), entry | 2);
 }
 
 fn push(call: &Call) -> usize {
@@ -154,9 +154,9 @@ fn flush(call: &Call) -> usize {
 
 fn insert_between(entry: usize, before: usize, after: usize) {
     guest::write(entry, after);
-    guest::write(entry + 8, before);
+    guest::write(entry.wrapping_add(8), before);
     guest::write(before, entry);
-    guest::write(after + 8, entry);
+    guest::write(after.wrapping_add(8), entry);
 }
 
 fn initialise_lookaside(call: &Call) -> usize {

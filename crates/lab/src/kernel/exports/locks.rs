@@ -1,10 +1,10 @@
 //! Locks of threads: mutexes, fast and guarded mutexes, resources, rundown protection; and queued spin locks.
 
 use super::{Call, Export, export};
-use crate::{
-    guest,
-    kernel::layout::{fast_mutex, kevent},
-};
+use crate::{guest, kernel::layout::kevent, rules};
+
+/// The most objects that a thread can wait for at once.
+const WAIT_OBJECTS_MAX: u32 = 64;
 
 pub(super) const EXPORTS: &[Export] = &[
     export("KeInitializeMutex", |call| {
@@ -22,8 +22,17 @@ pub(super) const EXPORTS: &[Export] = &[
         status.cast_unsigned() as usize
     }),
     export("KeWaitForMultipleObjects", |call| {
-        let objects: Vec<usize> = (0..call.u32(0) as usize)
-            .map(|index| guest::read(call.pointer(1) + 8 * index))
+        let count = call.u32(0);
+        if count > WAIT_OBJECTS_MAX {
+            call.machine.violation(
+                &rules::BUG_CHECK,
+                &format!(
+                    "KeWaitForMultipleObjects with {count} objects, more than the {WAIT_OBJECTS_MAX} that there can be"
+                ),
+            );
+        }
+        let objects: Vec<usize> = (0..count as usize)
+            .map(|index| guest::read(call.pointer(1).wrapping_add(8 * index)))
             .collect();
         let all = call.u32(2) == 0;
         let status = call.machine.wait_for_objects(&objects, all, call.pointer(6));
@@ -145,25 +154,27 @@ pub(super) const EXPORTS: &[Export] = &[
     // KLOCK_QUEUE_HANDLE: the next in the queue, the lock, the IRQL before.
     export("KeAcquireInStackQueuedSpinLock", |call| {
         let handle = call.pointer(1);
-        guest::write(handle + 8, call.pointer(0));
+        guest::write(handle.wrapping_add(8), call.pointer(0));
         let irql = call.machine.acquire_spin_lock_raise(call.pointer(0));
-        guest::write(handle + 16, irql);
+        guest::write(handle.wrapping_add(16), irql);
         0
     }),
     export("KeReleaseInStackQueuedSpinLock", |call| {
         let handle = call.pointer(0);
-        call.machine
-            .release_spin_lock(guest::read(handle + 8), guest::read(handle + 16));
+        call.machine.release_spin_lock(
+            guest::read(handle.wrapping_add(8)),
+            guest::read(handle.wrapping_add(16)),
+        );
         0
     }),
     export("KeAcquireInStackQueuedSpinLockAtDpcLevel", |call| {
-        guest::write(call.pointer(1) + 8, call.pointer(0));
+        guest::write(call.pointer(1).wrapping_add(8), call.pointer(0));
         call.machine.acquire_spin_lock(call.pointer(0));
         0
     }),
     export("KeReleaseInStackQueuedSpinLockFromDpcLevel", |call| {
         call.machine
-            .release_spin_lock_from_dpc(guest::read(call.pointer(0) + 8));
+            .release_spin_lock_from_dpc(guest::read(call.pointer(0).wrapping_add(8)));
         0
     }),
     export("KeAcquireSpinLockForDpc", |call| {
@@ -188,7 +199,6 @@ fn current_thread(call: &Call) -> usize {
 
 fn initialise_fast(call: &Call) -> usize {
     call.machine.initialise_fast_mutex(call.pointer(0));
-    debug_assert_eq!(fast_mutex::COUNT.get(call.pointer(0)), 1);
     0
 }
 

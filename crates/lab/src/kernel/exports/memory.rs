@@ -79,7 +79,7 @@ pub(super) const EXPORTS: &[Export] = &[
         )
     }),
     export("MmAllocateContiguousMemory", |call| {
-        let bytes = call.pointer(0).next_multiple_of(4096);
+        let bytes = pages_for(call.pointer(0));
         allocate(
             call,
             "MmAllocateContiguousMemory",
@@ -89,7 +89,7 @@ pub(super) const EXPORTS: &[Export] = &[
         )
     }),
     export("MmAllocateNonCachedMemory", |call| {
-        let bytes = call.pointer(0).next_multiple_of(4096);
+        let bytes = pages_for(call.pointer(0));
         allocate(
             call,
             "MmAllocateNonCachedMemory",
@@ -105,7 +105,8 @@ pub(super) const EXPORTS: &[Export] = &[
         usize::from(guest::contains(call.pointer(0), 1))
     }),
     export("MmSizeOfMdl", |call| {
-        mdl::BYTES + 8 * ((call.pointer(0) & 4095) + call.pointer(1)).div_ceil(4096)
+        let bytes = (call.pointer(0) & 4095).saturating_add(call.pointer(1));
+        mdl::BYTES + 8 * bytes.div_ceil(4096)
     }),
     export("ProbeForRead", |_| 0),
     export("ProbeForWrite", |_| 0),
@@ -205,6 +206,11 @@ fn start_of(address: usize) -> usize {
     mdl::START_VA.get(address) + mdl::BYTE_OFFSET.get(address) as usize
 }
 
+/// The bytes of the pages that `bytes` bytes fill; no machine has as many as the most that this can be.
+fn pages_for(bytes: usize) -> usize {
+    bytes.checked_next_multiple_of(4096).unwrap_or(usize::MAX)
+}
+
 fn write_mdl(address: usize, start: usize, bytes: u32) {
     mdl::START_VA.set(address, start & !4095);
     mdl::BYTE_OFFSET.set(address, (start & 4095) as u32);
@@ -224,7 +230,7 @@ impl Machine {
         let allocated = self.pool.borrow_mut().allocate(bytes, tag, owner, site, contents);
         match allocated {
             Ok(address) => Some(address),
-            Err(NoBlock::Exhausted { .. }) => None,
+            Err(NoBlock::Exhausted { .. } | NoBlock::NoMemory { .. }) => None,
             Err(error @ NoBlock::WrittenAfterFree { .. }) => self.violation(
                 &rules::FREED_POOL_ACCESSED,
                 &format!("freed pool was written to: {error}"),

@@ -115,13 +115,14 @@ pub(super) const EXPORTS: &[Export] = &[
         call.pointer(0)
     }),
     export("strncpy", |call| {
-        let mut bytes = first(bytes_at(call.pointer(1)), call.pointer(2));
-        bytes.resize(call.pointer(2), 0);
-        put_bytes(call.pointer(0), &bytes, false);
-        call.pointer(0)
+        let (target, count) = (call.pointer(0), call.pointer(2));
+        let bytes = first(bytes_at(call.pointer(1)), count);
+        put_bytes(target, &bytes, false);
+        guest::zero(target.wrapping_add(bytes.len()), count - bytes.len());
+        target
     }),
     export("strcat", |call| {
-        let end = call.pointer(0) + bytes_at(call.pointer(0)).len();
+        let end = call.pointer(0).wrapping_add(bytes_at(call.pointer(0)).len());
         put_bytes(end, &bytes_at(call.pointer(1)), true);
         call.pointer(0)
     }),
@@ -130,13 +131,15 @@ pub(super) const EXPORTS: &[Export] = &[
         call.pointer(0)
     }),
     export("wcsncpy", |call| {
-        let mut units = first(units_at(call.pointer(1)), call.pointer(2));
-        units.resize(call.pointer(2), 0);
-        put_units(call.pointer(0), &units, false);
-        call.pointer(0)
+        let (target, count) = (call.pointer(0), call.pointer(2));
+        let units = first(units_at(call.pointer(1)), count);
+        put_units(target, &units, false);
+        let rest = (count - units.len()).saturating_mul(2);
+        guest::zero(target.wrapping_add(2 * units.len()), rest);
+        target
     }),
     export("wcscat", |call| {
-        let end = call.pointer(0) + 2 * units_at(call.pointer(0)).len();
+        let end = call.pointer(0).wrapping_add(2 * units_at(call.pointer(0)).len());
         put_units(end, &units_at(call.pointer(1)), true);
         call.pointer(0)
     }),
@@ -225,7 +228,7 @@ fn first<T>(mut items: Vec<T>, count: usize) -> Vec<T> {
 /// A string of bytes in the driver's memory, without its end. A fault on the way is the driver's.
 fn bytes_at(address: usize) -> Vec<u8> {
     (0..LENGTH_MAX)
-        .map(|offset| guest::read::<u8>(address + offset))
+        .map(|offset| guest::read::<u8>(address.wrapping_add(offset)))
         .take_while(|&byte| byte != 0)
         .collect()
 }
@@ -233,7 +236,7 @@ fn bytes_at(address: usize) -> Vec<u8> {
 /// A string of 16-bit units, without its end.
 fn units_at(address: usize) -> Vec<u16> {
     (0..LENGTH_MAX)
-        .map(|index| guest::read::<u16>(address + 2 * index))
+        .map(|index| guest::read::<u16>(address.wrapping_add(2 * index)))
         .take_while(|&unit| unit != 0)
         .collect()
 }
@@ -245,16 +248,16 @@ fn upper_at(call: &Call, index: usize) -> Vec<u16> {
 fn put_bytes(address: usize, bytes: &[u8], with_end: bool) {
     guest::write_bytes(address, bytes);
     if with_end {
-        guest::write(address + bytes.len(), 0_u8);
+        guest::write(address.wrapping_add(bytes.len()), 0_u8);
     }
 }
 
 fn put_units(address: usize, units: &[u16], with_end: bool) {
     for (index, &unit) in units.iter().enumerate() {
-        guest::write(address + 2 * index, unit);
+        guest::write(address.wrapping_add(2 * index), unit);
     }
     if with_end {
-        guest::write(address + 2 * units.len(), 0_u16);
+        guest::write(address.wrapping_add(2 * units.len()), 0_u16);
     }
 }
 
@@ -278,9 +281,9 @@ fn narrowed(unit: u16) -> u8 {
 
 /// The units of a UNICODE_STRING.
 fn wide(address: usize) -> Vec<u16> {
-    let buffer = guest::read::<usize>(address + 8);
+    let buffer = guest::read::<usize>(address.wrapping_add(8));
     (0..usize::from(guest::read::<u16>(address)) / 2)
-        .map(|index| guest::read::<u16>(buffer + 2 * index))
+        .map(|index| guest::read::<u16>(buffer.wrapping_add(2 * index)))
         .collect()
 }
 
@@ -295,9 +298,9 @@ fn folded(address: usize, ignore_case: bool) -> Vec<u16> {
 
 /// The bytes of an ANSI_STRING.
 fn ansi(address: usize) -> Vec<u8> {
-    let buffer = guest::read::<usize>(address + 8);
+    let buffer = guest::read::<usize>(address.wrapping_add(8));
     (0..usize::from(guest::read::<u16>(address)))
-        .map(|offset| guest::read::<u8>(buffer + offset))
+        .map(|offset| guest::read::<u8>(buffer.wrapping_add(offset)))
         .collect()
 }
 
@@ -310,8 +313,8 @@ fn init_ansi(call: &Call) -> usize {
     };
     let length = u16::try_from(length).unwrap_or_default();
     guest::write(target, length);
-    guest::write(target + 2, if source == 0 { 0 } else { length + 1 });
-    guest::write(target + 8, source);
+    guest::write(target.wrapping_add(2), if source == 0 { 0 } else { length + 1 });
+    guest::write(target.wrapping_add(8), source);
     0
 }
 
@@ -334,14 +337,14 @@ fn store_wide(call: &Call, target: usize, units: &[u16], allocate: bool) -> NtSt
         let Some(block) = string_block(call, bytes + 2) else {
             return STATUS_INSUFFICIENT_RESOURCES;
         };
-        guest::write(target + 2, u16::try_from(bytes + 2).unwrap_or(u16::MAX));
-        guest::write(target + 8, block);
+        guest::write(target.wrapping_add(2), u16::try_from(bytes + 2).unwrap_or(u16::MAX));
+        guest::write(target.wrapping_add(8), block);
     }
-    let room = usize::from(guest::read::<u16>(target + 2));
+    let room = usize::from(guest::read::<u16>(target.wrapping_add(2)));
     if bytes > room {
         return STATUS_BUFFER_OVERFLOW;
     }
-    put_units(guest::read::<usize>(target + 8), units, bytes + 2 <= room);
+    put_units(guest::read::<usize>(target.wrapping_add(8)), units, bytes + 2 <= room);
     guest::write(target, u16::try_from(bytes).unwrap_or_default());
     STATUS_SUCCESS
 }
@@ -351,21 +354,24 @@ fn store_ansi(call: &Call, target: usize, bytes: &[u8], allocate: bool) -> NtSta
         let Some(block) = string_block(call, bytes.len() + 1) else {
             return STATUS_INSUFFICIENT_RESOURCES;
         };
-        guest::write(target + 2, u16::try_from(bytes.len() + 1).unwrap_or(u16::MAX));
-        guest::write(target + 8, block);
+        guest::write(
+            target.wrapping_add(2),
+            u16::try_from(bytes.len() + 1).unwrap_or(u16::MAX),
+        );
+        guest::write(target.wrapping_add(8), block);
     }
-    let room = usize::from(guest::read::<u16>(target + 2));
+    let room = usize::from(guest::read::<u16>(target.wrapping_add(2)));
     if bytes.len() > room {
         return STATUS_BUFFER_OVERFLOW;
     }
-    put_bytes(guest::read::<usize>(target + 8), bytes, bytes.len() < room);
+    put_bytes(guest::read::<usize>(target.wrapping_add(8)), bytes, bytes.len() < room);
     guest::write(target, u16::try_from(bytes.len()).unwrap_or_default());
     STATUS_SUCCESS
 }
 
 fn free_string(call: &Call) -> usize {
     let string = call.pointer(0);
-    let buffer = guest::read::<usize>(string + 8);
+    let buffer = guest::read::<usize>(string.wrapping_add(8));
     if buffer != 0 {
         call.machine.free_pool(buffer, call.site());
         guest::zero(string, 16);
@@ -375,12 +381,16 @@ fn free_string(call: &Call) -> usize {
 
 fn append(target: usize, units: &[u16]) -> NtStatus {
     let length = usize::from(guest::read::<u16>(target));
-    let room = usize::from(guest::read::<u16>(target + 2));
+    let room = usize::from(guest::read::<u16>(target.wrapping_add(2)));
     let total = length + 2 * units.len();
     if total > room {
         return STATUS_BUFFER_TOO_SMALL;
     }
-    put_units(guest::read::<usize>(target + 8) + length, units, total + 2 <= room);
+    put_units(
+        guest::read::<usize>(target.wrapping_add(8)) + length,
+        units,
+        total + 2 <= room,
+    );
     guest::write(target, u16::try_from(total).unwrap_or_default());
     STATUS_SUCCESS
 }
@@ -412,7 +422,7 @@ fn to_integer(call: &Call) -> usize {
 
 /// The arguments that a va_list leads to.
 fn listed(list: usize) -> impl Fn(usize) -> usize {
-    move |index| guest::read::<usize>(list + 8 * index)
+    move |index| guest::read::<usize>(list.wrapping_add(8 * index))
 }
 
 fn print(call: &Call, pattern: usize, argument: impl Fn(usize) -> usize) -> String {

@@ -54,7 +54,7 @@ pub(super) const EXPORTS: &[Export] = &[
         call.machine.signal(call.pointer(0), 0).cast_unsigned() as usize
     }),
     export("KeReadStateEvent", |call| {
-        guest::read::<i32>(call.pointer(0) + 4).cast_unsigned() as usize
+        guest::read::<i32>(call.pointer(0).wrapping_add(4)).cast_unsigned() as usize
     }),
     export("KeInitializeSemaphore", |call| {
         call.machine
@@ -62,7 +62,7 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("KeReleaseSemaphore", |call| {
-        let old = guest::read::<i32>(call.pointer(0) + 4);
+        let old = guest::read::<i32>(call.pointer(0).wrapping_add(4));
         call.machine
             .signal(call.pointer(0), old.saturating_add(call.u32(2).cast_signed()));
         old.cast_unsigned() as usize

@@ -32,9 +32,9 @@ pub(super) const EXPORTS: &[Export] = &[
             .into_iter()
             .enumerate()
         {
-            guest::write(call.pointer(0) + 4 + 4 * index, value);
+            guest::write(call.pointer(0).wrapping_add(4 + 4 * index), value);
         }
-        guest::write(call.pointer(0) + 20, 0_u16);
+        guest::write(call.pointer(0).wrapping_add(20), 0_u16);
         status(STATUS_SUCCESS)
     }),
     export("IoIsWdmVersionAvailable", |call| {

@@ -67,13 +67,13 @@ pub(super) const EXPORTS: &[Export] = &[
             .allocate(item::BYTES, TAG, Owner::Driver, call.site(), Contents::Zeroed);
         let block = block.unwrap_or_default();
         if block != 0 {
-            guest::write(block + item::OBJECT, call.pointer(0));
+            guest::write(block.wrapping_add(item::OBJECT), call.pointer(0));
         }
         block
     }),
     export("IoInitializeWorkItem", |call| {
         guest::zero(call.pointer(1), item::BYTES);
-        guest::write(call.pointer(1) + item::OBJECT, call.pointer(0));
+        guest::write(call.pointer(1).wrapping_add(item::OBJECT), call.pointer(0));
         0
     }),
     export("IoUninitializeWorkItem", |call| {
@@ -98,8 +98,8 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     // WORK_QUEUE_ITEM: a list entry, the routine, its parameter.
     export("ExQueueWorkItem", |call| {
-        let routine = guest::read::<usize>(call.pointer(0) + 16);
-        let parameter = guest::read::<usize>(call.pointer(0) + 24);
+        let routine = guest::read::<usize>(call.pointer(0).wrapping_add(16));
+        let parameter = guest::read::<usize>(call.pointer(0).wrapping_add(24));
         call.machine.queue_work_of_driver(move |machine| {
             machine.call_callback("worker routine", routine, &[parameter]);
         });
@@ -114,7 +114,7 @@ fn status(status: NtStatus) -> usize {
 impl Machine {
     /// A work item in the queue is neither queued again nor freed.
     fn work_item_is_free(&self, work_item: usize, call: &str) {
-        if guest::read::<usize>(work_item + item::QUEUED) != 0 {
+        if guest::read::<usize>(work_item.wrapping_add(item::QUEUED)) != 0 {
             self.violation(
                 &rules::BUG_CHECK,
                 &format!("{call} with a work item that is queued: Windows stops with 0xE4 WORKER_INVALID"),
@@ -125,12 +125,12 @@ impl Machine {
     /// IoQueueWorkItem and, where the routine is told the item as well, IoQueueWorkItemEx.
     fn queue_work_item(&'static self, work_item: usize, routine: usize, context: usize, extended: bool) {
         self.work_item_is_free(work_item, "IoQueueWorkItem");
-        guest::write(work_item + item::QUEUED, 1_usize);
+        guest::write(work_item.wrapping_add(item::QUEUED), 1_usize);
         // The device object, and by it the driver, stays until the routine has returned.
-        let object = guest::read::<usize>(work_item + item::OBJECT);
+        let object = guest::read::<usize>(work_item.wrapping_add(item::OBJECT));
         self.reference_device(object);
         self.queue_work_of_device(move |machine| {
-            guest::write(work_item + item::QUEUED, 0_usize);
+            guest::write(work_item.wrapping_add(item::QUEUED), 0_usize);
             let arguments = [object, context, if extended { work_item } else { 0 }];
             machine.call_callback("work item routine", routine, &arguments);
             machine.dereference_device(object);

@@ -112,7 +112,6 @@ impl Machine {
     pub(crate) fn create_device(&self, new: &NewDevice, native: Option<Rc<dyn Native>>) -> Option<usize> {
         let bytes = device_object::BYTES + new.extension_bytes;
         let address = self.allocate(bytes, TAG, Owner::Kernel, 0, Contents::Zeroed)?;
-        guest::zero(address, bytes);
         device_object::TYPE.set(address, IO_TYPE_DEVICE);
         device_object::SIZE.set(address, u16::try_from(bytes).unwrap_or(u16::MAX));
         device_object::DRIVER_OBJECT.set(address, new.driver);

@@ -170,7 +170,8 @@ impl IrpRecord {
 
     /// The address of the stack location with this number.
     pub(crate) fn stack_location(&self, number: u8) -> usize {
-        self.address + irp::BYTES + (usize::from(number).wrapping_sub(1)).wrapping_mul(io_stack_location::BYTES)
+        let before = usize::from(number).wrapping_sub(1);
+        (self.address + irp::BYTES).wrapping_add(before.wrapping_mul(io_stack_location::BYTES))
     }
 }
 
