@@ -24,16 +24,18 @@ struct InImage<T>(UnsafeCell<MaybeUninit<T>>);
 unsafe impl<T> Sync for InImage<T> {}
 
 impl<T> InImage<T> {
-    const NEW: Self = Self(UnsafeCell::new(MaybeUninit::zeroed()));
+    const fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::zeroed()))
+    }
 
     fn address(&self) -> *mut T {
         self.0.get().cast()
     }
 }
 
-static TIMER: InImage<Timer> = InImage::NEW;
-static WORK: InImage<WorkQueueItem> = InImage::NEW;
-static WORKED: InImage<Event> = InImage::NEW;
+static TIMER: InImage<Timer> = InImage::new();
+static WORK: InImage<WorkQueueItem> = InImage::new();
+static WORKED: InImage<Event> = InImage::new();
 
 /// Sets a timer, and leaves it set.
 pub(super) fn with_timer(conduct: Conduct) {
