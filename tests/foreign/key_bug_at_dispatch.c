@@ -1,4 +1,4 @@
-/* expect: 0xC4/0x3B. Opens a key of the registry with a spin lock held. */
+/* expect: 0xC4/0x2001F. Opens a key of the registry with a spin lock held. */
 
 #define FILTER_FIELDS PVOID Kept; KSPIN_LOCK Lock;
 #include "filter.h"

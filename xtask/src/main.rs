@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use xtask::{
@@ -48,6 +48,12 @@ enum Subcommands {
         /// What the lab is told, after `--`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
+    },
+    /// Measures in the lab what following costs: irpscope.sys against a driver that follows and counts nothing.
+    Bench {
+        /// How many READs each is sent, with each kind of pool.
+        #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+        requests: u64,
     },
     /// Writes the table of rules, docs/rules.md.
     Rules {
@@ -142,6 +148,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             return in_lab::run(&workspace, &options);
         }
         Subcommands::Lab { arguments } => return in_lab::command_line(arguments),
+        Subcommands::Bench { requests } => return bench(&workspace, *requests),
         Subcommands::Build(options) => {
             let _exclusive = exclusive()?;
             build(&workspace, options)?;
@@ -159,6 +166,29 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Subcommands::Docs { check } => docs::refresh(workspace.root(), &help(), *check)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn bench(workspace: &Workspace, requests: u64) -> Result<ExitCode> {
+    let (driver, baseline) = {
+        let _exclusive = Exclusive::acquire(workspace)?;
+        let builder = Builder::prepare(workspace, Target::X64)?;
+        let drivers = builder.build_test_drivers(workspace, Profile::Release)?;
+        let baseline = drivers
+            .into_iter()
+            .find(|driver| driver.ends_with("offender.sys"))
+            .context("tests/drivers has no offender, which does nothing wrong unless it is told to")?;
+        (builder.build(workspace, Profile::Release)?.image, baseline)
+    };
+    let requests = requests.to_string();
+    let arguments = [
+        "bench".as_ref(),
+        baseline.as_os_str(),
+        "--against".as_ref(),
+        driver.as_os_str(),
+        "--requests".as_ref(),
+        requests.as_ref(),
+    ];
+    in_lab::command_line(&arguments.map(OsString::from))
 }
 
 fn build(workspace: &Workspace, options: &Build) -> Result<()> {

@@ -7,7 +7,7 @@ use std::{
     fmt::Write as _,
     io::{IsTerminal as _, Write as _},
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
@@ -306,6 +306,12 @@ fn list_rules(json: bool) -> Result<u8, String> {
     Ok(0)
 }
 
+fn name_of(driver: &Path) -> String {
+    driver
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 fn bench(options: &Bench) -> Result<u8, String> {
     let mut baseline = None;
     let mut text = String::new();
@@ -331,7 +337,7 @@ fn bench(options: &Bench) -> Result<u8, String> {
             let _ = writeln!(
                 text,
                 "{pool:<8} pool  {:<30} {:>9.0} READs/s  {ratio:>6.2} times as long as the first",
-                driver.display(),
+                name_of(driver),
                 rate
             );
         }

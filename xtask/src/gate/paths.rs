@@ -76,12 +76,43 @@ pub(super) fn check(image: &Image<'_>, pdb: Option<&str>, expected: &Expected<'_
     }
     for path in paths {
         let wide: Vec<u8> = path.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let found = memmem::find(image.bytes, path.as_bytes()).or_else(|| memmem::find(image.bytes, &wide));
+        let found = find(image.bytes, path.as_bytes(), 1).or_else(|| find(image.bytes, &wide, 2));
         if let Some(offset) = found {
             findings.add(
                 Check::BuildPath,
                 format!("{path:?} stands at file offset {offset:#x}: build with --remap-path-prefix"),
             );
+        }
+    }
+}
+
+/// Where `path` begins a path, in characters of `character_bytes` bytes. After the end of a name it is the middle of one:
+/// a checkout in `/src` is not named by `crates/wdm/src/`.
+fn find(bytes: &[u8], path: &[u8], character_bytes: usize) -> Option<usize> {
+    let begins_path = |offset: &usize| {
+        let before = offset.checked_sub(character_bytes).and_then(|before| bytes.get(before));
+        !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
+    memmem::find_iter(bytes, path).find(begins_path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn a_folder_is_found_where_a_path_begins_with_it_and_not_in_the_middle_of_one() {
+        for (text, found) in [
+            ("/src/lib.rs", Some(0)),
+            ("at /src/lib.rs", Some(3)),
+            ("\0/src/lib.rs", Some(1)),
+            ("crates/wdm/src/lib.rs", None),
+            ("wdm-1.0/src/lib.rs, /src/lib.rs", Some(20)),
+        ] {
+            assert_eq!(find(text.as_bytes(), b"/src/", 1), found, "{text}");
+            let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+            let found = found.map(|offset| 2 * offset);
+            assert_eq!(find(&wide(text), &wide("/src/"), 2), found, "{text}");
         }
     }
 }

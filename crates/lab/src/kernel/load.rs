@@ -109,6 +109,11 @@ impl Machine {
         self.internal_routine(exports::FORWARD_COMPLETION)
     }
 
+    /// What an initiator has in its stack location as its completion routine.
+    pub(crate) fn upper_routine(&self) -> usize {
+        self.internal_routine(exports::UPPER_COMPLETION)
+    }
+
     /// What a cancel-safe queue sets as the cancel routine of its IRPs.
     pub(crate) fn csq_cancel_routine(&self) -> usize {
         self.internal_routine(exports::CSQ_CANCEL)

@@ -16,6 +16,7 @@ mod fault;
 mod handles;
 pub(crate) mod io;
 pub(crate) mod layout;
+mod leftovers;
 mod load;
 pub(crate) mod observer;
 pub(crate) mod random;
@@ -185,8 +186,10 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
         },
     );
     machine.schedule_point();
+    let call = Call { machine, frame };
+    exports::check_irql(function, &call);
     let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
-    let result = (export.serve)(&Call { machine, frame });
+    let result = (export.serve)(&call);
     if observed {
         machine.observers.tell(machine, Moment::Returned, export.name, frame);
     }

@@ -26,6 +26,8 @@ use crate::stack::Stack;
 
 /// PASSIVE_LEVEL.
 pub(crate) const PASSIVE_LEVEL: u8 = 0;
+/// APC_LEVEL.
+pub(crate) const APC_LEVEL: u8 = 1;
 /// DISPATCH_LEVEL.
 pub(crate) const DISPATCH_LEVEL: u8 = 2;
 /// HIGH_LEVEL.
@@ -455,6 +457,16 @@ impl Machine {
                 .iter()
                 .position(|dpc| matches!(dpc, Dpc::Driver { object: queued, .. } if *queued == object));
             found.and_then(|index| dpcs.remove(index)).is_some()
+        })
+    }
+
+    /// The KDPC of a driver's DPC that is queued, if there is one.
+    pub(crate) fn queued_dpc(&self) -> Option<usize> {
+        self.scheduler.processors.iter().find_map(|processor| {
+            processor.dpcs.borrow().iter().find_map(|dpc| match dpc {
+                Dpc::Driver { object, .. } => Some(*object),
+                Dpc::Native(_) => None,
+            })
         })
     }
 

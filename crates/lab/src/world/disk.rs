@@ -19,7 +19,10 @@ use crate::{
     kernel::{
         Machine,
         io::{
-            call::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_READ, IRP_MJ_WRITE},
+            call::{
+                IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_READ,
+                IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
+            },
             device::{DO_BUFFERED_IO, DO_DIRECT_IO, Native},
             irp::{IrpRecord, Owner, SL_PENDING_RETURNED},
         },
@@ -204,10 +207,10 @@ impl Native for DiskDriver {
                 disk.complete(machine, record, visit, status, information);
                 status
             }
-            IRP_MJ_PNP | IRP_MJ_POWER => {
+            IRP_MJ_PNP | IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL => {
                 // The bottom of the stack: what it knows succeeds, and the rest keeps the status that it has.
                 let minor = io_stack_location::MINOR_FUNCTION.get(location);
-                let status = if major == IRP_MJ_POWER || minor <= 6 || minor == 0x17 {
+                let status = if major == IRP_MJ_POWER || (major == IRP_MJ_PNP && (minor <= 6 || minor == 0x17)) {
                     STATUS_SUCCESS
                 } else {
                     irp::STATUS.get(record.address)

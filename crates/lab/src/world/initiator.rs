@@ -19,7 +19,7 @@ use crate::{
         io::{
             call::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_READ, IRP_MJ_WRITE},
             device::DO_DIRECT_IO,
-            irp::{IrpRecord, Origin, Owner},
+            irp::{IrpRecord, Origin, Owner, SL_INVOKE_ALWAYS},
         },
         layout::{device_object, io_stack_location, irp},
         random::Random,
@@ -254,6 +254,9 @@ impl Machine {
         let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
         let location = irp.stack_location(irp.stack_count);
         io_stack_location::MAJOR_FUNCTION.set(location, major);
+        io_stack_location::COMPLETION_ROUTINE.set(location, self.upper_routine());
+        io_stack_location::CONTEXT.set(location, irp.address);
+        io_stack_location::CONTROL.set(location, SL_INVOKE_ALWAYS);
         irp::THREAD.set(irp.address, self.processor_data.thread(self.current()));
         let mut bytes = 0;
         let mut fill = 0;

@@ -5,7 +5,7 @@ use super::{
     initiator::Workload,
     stack::{DeviceStack, pnp},
 };
-use crate::kernel::{Machine, layout::driver_object, random::Random};
+use crate::kernel::{Machine, io::not_understood::RESERVED_PNP_MINOR, layout::driver_object, random::Random};
 
 /// A scenario.
 pub struct Scenario {
@@ -29,7 +29,7 @@ pub static SCENARIOS: [Scenario; 2] = [
     Scenario {
         name: "mixed",
         about: "READ, WRITE, FLUSH_BUFFERS, DEVICE_CONTROL, CREATE, CLEANUP and CLOSE, paging I/O, cancellation, power, \
-                and for some seeds a surprise removal",
+                PnP and WMI requests that are not for the driver, and for some seeds a surprise removal",
         requests: 300,
         reads_only: false,
     },
@@ -137,6 +137,8 @@ impl Machine {
         self.send_pnp(stack, pnp::START_DEVICE);
         if !scenario.reads_only {
             self.send_pnp(stack, pnp::QUERY_CAPABILITIES);
+            self.send_pnp(stack, RESERVED_PNP_MINOR);
+            self.send_system_control(stack);
             self.send_power(stack, 2);
         }
         self.phase("requests");

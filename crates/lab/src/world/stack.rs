@@ -9,7 +9,7 @@ use crate::{
         Machine,
         activation::Routine,
         io::{
-            call::{IRP_MJ_PNP, IRP_MJ_POWER},
+            call::{IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL},
             device::{DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_PAGABLE, Native, NewDevice},
             irp::{INITIAL_STATUS, Origin},
         },
@@ -176,33 +176,38 @@ impl Machine {
         self.send_and_wait(stack.top, IRP_MJ_PNP, minor)
     }
 
+    /// Sends WMI's request for all data of the physical device, which has none, and waits for it.
+    pub(crate) fn send_system_control(&'static self, stack: &DeviceStack) -> NtStatus {
+        self.send_with_argument(stack.top, IRP_MJ_SYSTEM_CONTROL, 0, stack.bottom)
+    }
+
     /// Sends a power request and waits for it.
     pub(crate) fn send_power(&'static self, stack: &DeviceStack, minor: u8) -> NtStatus {
         self.send_and_wait(stack.top, IRP_MJ_POWER, minor)
     }
 
+    /// Sends a request with no parameters but what its kind has by itself, and waits for it.
     pub(crate) fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
+        if major != IRP_MJ_PNP || minor != pnp::QUERY_CAPABILITIES {
+            return self.send_with_argument(device, major, minor, 0);
+        }
+        let answer = self.kernel_block(0x40);
+        guest::write(answer, 0x40_u16);
+        guest::write(answer + 2, 1_u16);
+        let status = self.send_with_argument(device, major, minor, answer);
+        self.free_kernel_block(answer);
+        status
+    }
+
+    fn send_with_argument(&'static self, device: usize, major: u8, minor: u8, argument: usize) -> NtStatus {
         let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
         let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
         irp::STATUS.set(irp.address, INITIAL_STATUS);
         let location = irp.stack_location(irp.stack_count);
         io_stack_location::MAJOR_FUNCTION.set(location, major);
         io_stack_location::MINOR_FUNCTION.set(location, minor);
-        let answer = if minor == pnp::QUERY_CAPABILITIES && major == IRP_MJ_PNP {
-            self.kernel_block(0x40)
-        } else {
-            0
-        };
-        if answer != 0 {
-            guest::write(answer, 0x40_u16);
-            guest::write(answer + 2, 1_u16);
-            io_stack_location::ARGUMENT1.set(location, answer);
-        }
-        let status = self.send_and_wait_irp(&irp, device);
-        if answer != 0 {
-            self.free_kernel_block(answer);
-        }
-        status
+        io_stack_location::ARGUMENT1.set(location, argument);
+        self.send_and_wait_irp(&irp, device)
     }
 
     /// Removes the device, as the PnP manager does, and checks that the driver has let it go.
@@ -285,15 +290,18 @@ impl Machine {
             self.reporter.count("no DriverUnload", 1);
             return;
         };
+        self.wait_for_work_items();
         self.phase("DriverUnload");
         let driver = self.loaded();
         self.call_routine(Routine::Unload, routine, [driver.object, 0, 0, 0]);
+        self.check_nothing_runs_on();
         if driver_object::DEVICE_OBJECT.get(driver.object) != 0 {
             self.violation(
                 &rules::REMOVED_NOT_DELETED,
                 "the driver was unloaded and has a device object left",
             );
         }
+        self.check_references_returned();
         let pool = self.pool.borrow();
         let left: Vec<_> = pool.live(Owner::Driver).collect();
         if let Some(first) = left.first() {

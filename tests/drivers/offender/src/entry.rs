@@ -26,6 +26,9 @@ extern "system" fn driver_entry(driver: Driver, registry_path: &UnicodeString) -
 
 /// Called when the last device is gone.
 extern "system" fn unload(_driver: Driver) {
+    if let Some((Place::Unload(told), conduct)) = switch::told() {
+        told(conduct);
+    }
     // A DPC routine that has done its work may not have returned.
     KeFlushQueuedDpcs();
 }

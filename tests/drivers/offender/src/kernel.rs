@@ -33,9 +33,12 @@ statuses! {
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
+pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1b;
 pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
 pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
+/// No minor function: its number is reserved.
+pub(crate) const IRP_MN_RESERVED: u8 = 0x0e;
 pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
 
 /// KIRQL.
@@ -51,6 +54,10 @@ pub(crate) const TRUE: u8 = 1;
 
 /// NotificationEvent of EVENT_TYPE.
 pub(crate) const NOTIFICATION_EVENT: i32 = 0;
+/// SynchronizationEvent of EVENT_TYPE.
+pub(crate) const SYNCHRONIZATION_EVENT: i32 = 1;
+/// DelayedWorkQueue of WORK_QUEUE_TYPE.
+pub(crate) const DELAYED_WORK_QUEUE: i32 = 1;
 /// Executive of KWAIT_REASON.
 pub(crate) const EXECUTIVE: i32 = 0;
 /// KernelMode of MODE.
@@ -67,6 +74,31 @@ pub(crate) struct UnicodeString {
     pub(crate) buffer: *const u16,
 }
 
+/// OBJECT_ATTRIBUTES.
+#[repr(C)]
+pub(crate) struct ObjectAttributes {
+    pub(crate) length_bytes: u32,
+    pub(crate) root: *const c_void,
+    pub(crate) name: *const UnicodeString,
+    pub(crate) attributes: u32,
+    pub(crate) security_descriptor: *const c_void,
+    pub(crate) quality_of_service: *const c_void,
+}
+
+/// FAST_MUTEX: free where its count is 1.
+#[repr(C)]
+pub(crate) struct FastMutex {
+    pub(crate) count: i32,
+    pub(crate) owner: *const c_void,
+    pub(crate) contention: u32,
+    pub(crate) event: Event,
+    pub(crate) old_irql: u32,
+}
+
+/// ERESOURCE, opaque.
+#[repr(C, align(16))]
+pub(crate) struct Resource([u64; 13]);
+
 /// KEVENT, opaque.
 #[repr(C)]
 #[derive(Default)]
@@ -76,6 +108,18 @@ pub(crate) struct Event([u64; 3]);
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Dpc([u64; 8]);
+
+/// KTIMER, opaque.
+#[repr(C)]
+pub(crate) struct Timer([u64; 8]);
+
+/// WORK_QUEUE_ITEM.
+#[repr(C)]
+pub(crate) struct WorkQueueItem {
+    pub(crate) links: [*mut c_void; 2],
+    pub(crate) routine: Option<WorkerRoutine>,
+    pub(crate) parameter: *mut c_void,
+}
 
 /// KSPIN_LOCK, which is free where it is zero.
 pub(crate) type SpinLock = usize;
@@ -89,6 +133,7 @@ pub(crate) type AddDevice = extern "system" fn(Driver, Device) -> NtStatus;
 pub(crate) type Unload = extern "system" fn(Driver);
 pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
+pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
 pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
 
 // The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break
@@ -96,8 +141,15 @@ pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut
 // handed out: the few that are not are made where an offence says so.
 #[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
+    pub(crate) safe fn ExAcquireFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExAcquireResourceExclusiveLite(resource: *mut Resource, wait: u8) -> u8;
     pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
+    pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
+    pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
+    pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExReleaseResourceLite(resource: *mut Resource);
     pub(crate) safe fn FsRtlIsNameInExpression(
         expression: *const UnicodeString,
         name: *const UnicodeString,
@@ -126,6 +178,7 @@ unsafe extern "system" {
     pub(crate) safe fn IoDeleteDevice(device: Device);
     pub(crate) safe fn IoDetachDevice(lower: Device);
     pub(crate) safe fn IoFreeIrp(irp: Irp);
+    pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
         tag: u32,
@@ -150,15 +203,21 @@ unsafe extern "system" {
     pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
     pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
+    pub(crate) safe fn KeCancelTimer(timer: *mut Timer) -> u8;
+    pub(crate) safe fn KeDelayExecutionThread(mode: i8, alertable: u8, interval: *const i64) -> NtStatus;
+    pub(crate) safe fn KeEnterCriticalRegion();
     pub(crate) safe fn KeFlushQueuedDpcs();
     pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
     pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
+    pub(crate) safe fn KeInitializeTimer(timer: *mut Timer);
     pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
+    pub(crate) safe fn KeLeaveCriticalRegion();
     pub(crate) safe fn KeLowerIrql(irql: Irql);
     pub(crate) safe fn KeRaiseIrqlToDpcLevel() -> Irql;
     pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
     pub(crate) safe fn KeReleaseSpinLockFromDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeSetEvent(event: *mut Event, increment: i32, wait: u8) -> i32;
+    pub(crate) safe fn KeSetTimer(timer: *mut Timer, due: i64, dpc: *mut Dpc) -> u8;
     pub(crate) safe fn KeWaitForSingleObject(
         object: *mut Event,
         reason: i32,
@@ -167,4 +226,11 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
+    pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
+    pub(crate) safe fn ZwOpenKey(
+        handle: &mut *mut c_void,
+        access: u32,
+        attributes: *const ObjectAttributes,
+    ) -> NtStatus;
 }

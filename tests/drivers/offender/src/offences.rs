@@ -2,7 +2,7 @@
 
 use crate::switch::{
     Case,
-    Place::{AddDevice, Flush, Read, Remove, Start},
+    Place::{AddDevice, Flush, Read, Remove, ReservedPnp, Start, SystemControl, Unload},
 };
 
 mod cancelling;
@@ -11,6 +11,8 @@ mod data;
 mod device_objects;
 mod forwarding;
 mod irql;
+mod irql_limits;
+mod not_understood;
 mod own_irps;
 mod pending;
 mod pool_blocks;
@@ -18,6 +20,7 @@ mod registering;
 mod remove_locks;
 mod removing;
 mod spin_locks;
+mod unloading;
 
 /// Makes the cases. The rule stands beside the name for the reader: the driver itself has no use for it.
 macro_rules! offences {
@@ -40,6 +43,8 @@ offences! {
     "0xC9/0x10" "forward-above-dispatch" Read(forwarding::above_dispatch);
     "0xC9/0x23A" "forward-flush-at-dispatch" Flush(forwarding::flush_at_dispatch);
     "0xC9/0x205" "forward-twice" Read(forwarding::twice);
+    "0xC9/0x206" "forward-with-stale-control" Read(forwarding::with_stale_control);
+    "0xC9/0x207" "copy-upper-routine" Read(forwarding::with_the_uppers_routine);
 
     // IRPs of the driver's own.
     "0xC9/0x03" "forward-no-irp" Read(own_irps::of_no_type);
@@ -78,6 +83,15 @@ offences! {
     "0xC4/0x3B" "wait-at-dispatch" Read(irql::wait_at_dispatch);
     "0xD1" "null-at-dispatch" Read(irql::read_null);
 
+    // What may not be called at any IRQL.
+    "0xC4/0x2001F" "open-key-at-dispatch" Start(irql_limits::open_key);
+    "0xC4/0x2000A" "create-device-at-dispatch" Start(irql_limits::create_device);
+    "0xC4/0x2000C" "detach-at-dispatch" Remove(irql_limits::detach);
+    "0xC4/0x20009" "delete-at-dispatch" Remove(irql_limits::delete);
+    "0xC4/0x20004" "allocate-paged-at-dispatch" Start(irql_limits::allocate_paged);
+    "0xC4/0x20007" "acquire-resource-at-dispatch" Start(irql_limits::acquire_resource);
+    "0xC4/0x20005" "acquire-fast-mutex-at-dispatch" Start(irql_limits::acquire_fast_mutex);
+
     // Spin locks.
     "0xC4/0x32" "release-spin-lock-at-passive" Read(spin_locks::release_at_passive);
     "0xC4/0x40009" "spin-lock-held-at-return" Read(spin_locks::hold_at_return);
@@ -110,4 +124,16 @@ offences! {
     "0xC9/0x21E" "remove-without-delete" Remove(removing::leave_undeleted);
     "0xC9/0x240" "delete-twice" Remove(removing::delete_twice);
     "0xC9/0x306" "fail-remove" Remove(removing::fail);
+
+    // What is not for this driver.
+    "0xC9/0x213" "change-status-of-unknown-pnp" ReservedPnp(not_understood::change_status);
+    "0xC9/0x220" "complete-system-control" SystemControl(not_understood::complete);
+    "0xC9/0x22D" "complete-unknown-pnp" ReservedPnp(not_understood::complete);
+
+    // What is left behind.
+    "0xC4/0x15" "free-with-timer" Start(pool_blocks::free_with_timer);
+    "0xC4/0x17" "free-with-resource" Start(pool_blocks::free_with_resource);
+    "0xC7" "unload-with-timer" Unload(unloading::with_timer);
+    "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);
 }

@@ -39,6 +39,12 @@ pub(crate) enum Place {
     Start(Routine),
     /// In the place of what is done with IRP_MN_REMOVE_DEVICE.
     Remove(Routine),
+    /// In the place of what is done with a minor function of IRP_MJ_PNP that is none.
+    ReservedPnp(Routine),
+    /// In the place of what is done with IRP_MJ_SYSTEM_CONTROL.
+    SystemControl(Routine),
+    /// In DriverUnload, before what is done there.
+    Unload(fn(Conduct)),
 }
 
 /// Deals with a request, and gives back what dispatch returns.

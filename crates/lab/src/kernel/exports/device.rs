@@ -118,7 +118,6 @@ fn guid_text(address: usize) -> String {
 /// Gives the driver the name of the interface, in a buffer that it frees.
 fn register_interface(call: &Call) -> usize {
     let machine = call.machine;
-    machine.wait_allowed("IoRegisterDeviceInterface", true);
     if machine.fails("IoRegisterDeviceInterface") {
         return status(STATUS_INSUFFICIENT_RESOURCES);
     }

@@ -6,7 +6,6 @@ use crate::{
     kernel::{
         Machine,
         layout::{irp, mdl},
-        scheduler::DISPATCH_LEVEL,
     },
     pool::{Contents, NoBlock, Owner},
     rules,
@@ -175,12 +174,6 @@ pub(super) const EXPORTS: &[Export] = &[
 
 fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: Contents) -> usize {
     let machine = call.machine;
-    if machine.irql() > DISPATCH_LEVEL {
-        machine.violation(
-            &rules::IRQL_RAISED_DOWNWARDS,
-            &format!("{name} at IRQL {}", machine.irql()),
-        );
-    }
     if machine.fails(name) {
         return 0;
     }
@@ -247,6 +240,7 @@ impl Machine {
 
     /// ExFreePool and its like.
     pub(crate) fn free_pool(&self, address: usize, site: u32) {
+        self.check_nothing_active_in(address);
         let freed = self.pool.borrow_mut().free(address, site);
         if let Err(error) = freed {
             self.bad_free(address, &error);

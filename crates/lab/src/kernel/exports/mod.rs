@@ -7,6 +7,7 @@ mod device;
 mod executive;
 mod format;
 mod io;
+mod irql;
 mod leaf;
 mod list;
 mod locks;
@@ -111,11 +112,14 @@ pub(crate) const UNLOAD_SAFE_COMPLETION: &str = "IopUnloadSafeCompletion";
 /// The name of the routine that IoForwardIrpSynchronously writes into a stack location.
 pub(crate) const FORWARD_COMPLETION: &str = "IopForwardCompletion";
 
+/// The name of the completion routine that an initiator has in its stack location: the upper driver's, for who is below.
+pub(crate) const UPPER_COMPLETION: &str = "UpperCompletion";
+
 /// The name of the cancel routine of IRPs in a cancel-safe queue.
 pub(crate) const CSQ_CANCEL: &str = "IopCsqCancelRoutine";
 
 /// What stands in places that a driver may see and does not call.
-const INTERNAL: [Export; 4] = [
+const INTERNAL: [Export; 5] = [
     export(CSQ_CANCEL, |call| {
         call.machine.csq_cancel(call.pointer(1));
         0
@@ -132,10 +136,16 @@ const INTERNAL: [Export; 4] = [
         call.machine
             .cannot("the driver called the I/O manager's completion routine by itself")
     }),
+    export(UPPER_COMPLETION, |call| {
+        call.machine
+            .cannot("the driver called the upper driver's completion routine by itself")
+    }),
 ];
 
 struct Table {
     exports: Vec<&'static Export>,
+    /// The limit of each, if it has one.
+    limits: Vec<Option<&'static irql::Limit>>,
     numbers: HashMap<&'static str, usize>,
 }
 
@@ -163,7 +173,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         .enumerate()
         .map(|(number, export)| (export.name, number))
         .collect();
-    Table { exports, numbers }
+    let limits = exports.iter().map(|export| irql::limit_of(export.name)).collect();
+    Table {
+        exports,
+        limits,
+        numbers,
+    }
 });
 
 /// The names of the functions that a driver can call, sorted.
@@ -182,6 +197,13 @@ pub(super) fn count() -> usize {
 /// The function with this number, which the gate gave it.
 pub(super) fn export_of(number: u32) -> &'static Export {
     TABLE.exports[number as usize]
+}
+
+/// Checks that the driver may call the function with this number at the IRQL that it has.
+pub(super) fn check_irql(function: u32, call: &Call) {
+    if let Some(limit) = TABLE.limits[function as usize] {
+        call.machine.check_irql(export_of(function).name, limit, call);
+    }
 }
 
 /// The function with this number, if there is one.

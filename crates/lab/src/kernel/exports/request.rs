@@ -38,7 +38,6 @@ pub(super) const EXPORTS: &[Export] = &[
         })
     }),
     export("IoBuildDeviceIoControlRequest", |call| {
-        call.machine.wait_allowed("IoBuildDeviceIoControlRequest", true);
         if call.machine.fails("IoBuildDeviceIoControlRequest") {
             return 0;
         }

@@ -100,7 +100,7 @@ pub(super) const EXPORTS: &[Export] = &[
     export("ExQueueWorkItem", |call| {
         let routine = guest::read::<usize>(call.pointer(0).wrapping_add(16));
         let parameter = guest::read::<usize>(call.pointer(0).wrapping_add(24));
-        call.machine.queue_work(move |machine| {
+        call.machine.queue_work_of_driver(move |machine| {
             machine.call_callback("worker routine", routine, &[parameter]);
         });
         0
@@ -129,7 +129,7 @@ impl Machine {
         // The device object, and by it the driver, stays until the routine has returned.
         let object = guest::read::<usize>(work_item.wrapping_add(item::OBJECT));
         self.reference_device(object);
-        self.queue_work(move |machine| {
+        self.queue_work_of_device(move |machine| {
             guest::write(work_item.wrapping_add(item::QUEUED), 0_usize);
             let arguments = [object, context, if extended { work_item } else { 0 }];
             machine.call_callback("work item routine", routine, &arguments);

@@ -7,7 +7,10 @@
 use std::rc::Rc;
 
 use super::{
-    call::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE},
+    call::{
+        IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_READ,
+        IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
+    },
     device::{DO_BUFFERED_IO, DO_DIRECT_IO},
     irp::{INITIAL_STATUS, IrpRecord, Origin},
 };
@@ -26,10 +29,6 @@ const TAG: u32 = u32::from_le_bytes(*b"Io  ");
 const IRP_BUFFERED_IO: u32 = 0x10;
 const IRP_DEALLOCATE_BUFFER: u32 = 0x20;
 const IRP_INPUT_OPERATION: u32 = 0x40;
-
-const IRP_MJ_POWER: u8 = 0x16;
-const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
-const IRP_MJ_PNP: u8 = 0x1B;
 
 const METHOD_BUFFERED: u32 = 0;
 const METHOD_NEITHER: u32 = 3;

@@ -27,6 +27,8 @@ pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
 pub(crate) const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
 /// IRP_MJ_POWER.
 pub(crate) const IRP_MJ_POWER: u8 = 0x16;
+/// IRP_MJ_SYSTEM_CONTROL.
+pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 /// IRP_MJ_PNP.
 pub(crate) const IRP_MJ_PNP: u8 = 0x1B;
 
@@ -179,6 +181,10 @@ impl Machine {
                 "IoCallDriver after IoSetCompletionRoutineEx had failed: the IRP has to be completed",
             );
         }
+        let (sent, came) = record.visit(caller, |visit| (visit.sent, visit.status_on_arrival));
+        if !sent {
+            self.check_status_kept(record, caller, came);
+        }
         let location = record.stack_location(next);
         let routine = io_stack_location::COMPLETION_ROUTINE.get(location);
         if let Some(registration) = registered {
@@ -194,7 +200,10 @@ impl Machine {
                 );
             }
         }
-        if next < own && routine == 0 && !record.visit(caller, |visit| visit.sent) {
+        if next < own {
+            self.check_copied(record, record.stack_location(own), location);
+        }
+        if next < own && routine == 0 && !sent {
             self.warning(
                 Some(record),
                 &rules::COPIED_WITHOUT_ROUTINE,
@@ -246,6 +255,7 @@ impl Machine {
                 refused: false,
                 returned: None,
                 left: false,
+                status_on_arrival: irp::STATUS.get(address),
                 status_from_below: None,
             },
         );

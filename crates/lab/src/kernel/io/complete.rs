@@ -82,6 +82,10 @@ impl Machine {
                      for the completion routine is never freed",
                 );
             }
+            self.check_was_passed_on(&record, caller);
+            if let Some(from_below) = from_below {
+                self.check_status_kept(&record, caller, from_below);
+            }
             self.check_not_turned(&record, from_below, status);
         }
         self.complete(&record, caller);
@@ -164,7 +168,9 @@ impl Machine {
         }
 
         let cancelled = irp::CANCEL.get(address) != 0;
+        // The sender's own routine is `done` of the IRP's record, which is called once the IRP has left its stack.
         let invoked = routine != 0
+            && routine != self.upper_routine()
             && ((nt_success(status) && control & SL_INVOKE_ON_SUCCESS != 0)
                 || (!nt_success(status) && control & SL_INVOKE_ON_ERROR != 0)
                 || (cancelled && control & SL_INVOKE_ON_CANCEL != 0));
@@ -255,6 +261,9 @@ impl Machine {
                 &rules::CANCEL_ROUTINE_LEFT,
                 "the completion routine let completion go on with a cancel routine set",
             );
+        }
+        if let Some(index) = visit {
+            self.check_status_kept(record, index, status);
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));
         if let Some(index) = visit {

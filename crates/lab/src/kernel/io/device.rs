@@ -84,6 +84,13 @@ impl Devices {
         self.with(device, |record| record.driver == driver) == Some(true)
     }
 
+    /// The oldest device that there are references to, with their number.
+    pub(crate) fn first_referenced(&self) -> Option<(u32, i32)> {
+        let records = self.records.borrow();
+        let referenced = records.values().filter(|record| record.references.get() > 0);
+        referenced.map(|record| (record.serial, record.references.get())).min()
+    }
+
     /// The device that it is attached to, or 0.
     pub(crate) fn below(&self, device: usize) -> usize {
         self.with(device, |record| record.below.get()).unwrap_or_default()
@@ -232,6 +239,7 @@ impl Machine {
     }
 
     fn free_device(&self, device: usize) {
+        self.check_nothing_active_in(device);
         let freed = self.pool.borrow_mut().free(device, 0);
         if let Err(error) = freed {
             self.bad_free(device, &error);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::irp::{IrpRecord, Owner, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS};
+use super::irp::{IrpRecord, Owner, SL_INVOKE_ALWAYS};
 use crate::kernel::{
     Machine,
     layout::{io_stack_location, irp, kevent},
@@ -33,7 +33,7 @@ impl Machine {
         let next = record.stack_location(irp::CURRENT_LOCATION.get(address) - 1);
         io_stack_location::COMPLETION_ROUTINE.set(next, self.forward_routine());
         io_stack_location::CONTEXT.set(next, event);
-        io_stack_location::CONTROL.set(next, SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL);
+        io_stack_location::CONTROL.set(next, SL_INVOKE_ALWAYS);
         let status = self.call_driver_checked(device, address);
         if status == STATUS_PENDING {
             self.wait_for_object(event, 0);

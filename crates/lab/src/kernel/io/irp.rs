@@ -26,12 +26,16 @@ const FREED_REMEMBERED: usize = 4096;
 
 /// `SL_PENDING_RETURNED`.
 pub(crate) const SL_PENDING_RETURNED: u8 = 0x01;
+/// `SL_ERROR_RETURNED`.
+pub(crate) const SL_ERROR_RETURNED: u8 = 0x02;
 /// `SL_INVOKE_ON_CANCEL`.
 pub(crate) const SL_INVOKE_ON_CANCEL: u8 = 0x20;
 /// `SL_INVOKE_ON_SUCCESS`.
 pub(crate) const SL_INVOKE_ON_SUCCESS: u8 = 0x40;
 /// `SL_INVOKE_ON_ERROR`.
 pub(crate) const SL_INVOKE_ON_ERROR: u8 = 0x80;
+/// The three of them: the completion routine is called whatever happens.
+pub(crate) const SL_INVOKE_ALWAYS: u8 = SL_INVOKE_ON_CANCEL | SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR;
 
 /// Who may do something with an IRP now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +97,8 @@ pub(crate) struct Visit {
     pub(crate) returned: Option<NtStatus>,
     /// The IRP has been completed past it.
     pub(crate) left: bool,
+    /// The status that the IRP came with.
+    pub(crate) status_on_arrival: NtStatus,
     /// The status that the IRP came back with from below, for its completion routine.
     pub(crate) status_from_below: Option<NtStatus>,
 }
@@ -226,7 +232,7 @@ impl Hasher for AddressHasher {
     }
 }
 
-/// A map from addresses. It is never iterated, since its order is nobody's business.
+/// A map from addresses. Its order is nobody's business: who iterates it looks for the least or the greatest.
 pub(crate) type AddressMap<T> = HashMap<usize, T, BuildHasherDefault<AddressHasher>>;
 
 /// Every IRP of the machine, and those that were freed as long as their address has not been used again.

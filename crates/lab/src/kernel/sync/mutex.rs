@@ -6,13 +6,12 @@ use crate::{
     kernel::{
         Machine,
         layout::{fast_mutex, kevent, kmutant},
+        scheduler::APC_LEVEL,
         status::{NtStatus, STATUS_MUTANT_NOT_OWNED},
         sync::dispatcher::kind,
     },
     rules,
 };
-
-const APC_LEVEL: u8 = 1;
 
 impl Machine {
     fn current_thread_object(&self) -> usize {

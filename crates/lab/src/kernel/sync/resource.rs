@@ -2,7 +2,7 @@
 //!
 //! Who holds a resource is known here; its memory in the driver is only marked as initialised.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Range};
 
 use crate::{
     kernel::{Machine, io::irp::AddressMap, status::STATUS_SUCCESS},
@@ -25,6 +25,23 @@ struct Resource {
 /// Every resource that was initialised and has not been deleted.
 #[derive(Default)]
 pub(crate) struct Resources(RefCell<AddressMap<Resource>>);
+
+impl Resources {
+    /// Whether there is any.
+    pub(crate) fn any(&self) -> bool {
+        !self.0.borrow().is_empty()
+    }
+
+    /// The first in this memory.
+    pub(crate) fn first_in(&self, memory: &Range<usize>) -> Option<usize> {
+        self.0
+            .borrow()
+            .keys()
+            .copied()
+            .filter(|resource| memory.contains(resource))
+            .min()
+    }
+}
 
 impl Machine {
     fn with_resource<R>(&self, resource: usize, call: &str, work: impl FnOnce(&mut Resource) -> R) -> R {
@@ -60,7 +77,6 @@ impl Machine {
 
     /// ExAcquireResourceExclusiveLite and ExAcquireResourceSharedLite. False where it would have to wait and must not.
     pub(crate) fn acquire_resource(&'static self, resource: usize, exclusive: bool, wait: bool, call: &str) -> bool {
-        self.wait_allowed(call, true);
         let thread = self.processor_data.thread(self.current());
         let take = || {
             self.with_resource(resource, call, |resource| {

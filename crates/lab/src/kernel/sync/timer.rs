@@ -1,6 +1,9 @@
 //! Timers.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+};
 
 use crate::kernel::{
     Machine,
@@ -14,6 +17,23 @@ use crate::kernel::{
 pub(crate) struct Timers {
     set: RefCell<AddressMap<u64>>,
     serial: Cell<u64>,
+}
+
+impl Timers {
+    /// Whether any is set.
+    pub(crate) fn any(&self) -> bool {
+        !self.set.borrow().is_empty()
+    }
+
+    /// The first that is set in this memory.
+    pub(crate) fn first_in(&self, memory: &Range<usize>) -> Option<usize> {
+        self.set
+            .borrow()
+            .keys()
+            .copied()
+            .filter(|timer| memory.contains(timer))
+            .min()
+    }
 }
 
 impl Machine {

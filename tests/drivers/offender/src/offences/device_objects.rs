@@ -1,6 +1,12 @@
-//! Offences in AddDevice: what a filter device does not take over from the device that it is attached to.
+//! Offences with device objects: what a filter device does not take over in AddDevice from the device that it is attached
+//! to, and references.
 
-use crate::add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan};
+use crate::{
+    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan},
+    kernel::{IoGetAttachedDeviceReference, NtStatus, ObfDereferenceObject},
+    request::Request,
+    switch::Conduct,
+};
 
 /// Does not take over how the device may be powered. No offence where the lower device has not the flag.
 pub(super) fn without_power_pagable(plan: &mut Plan) {
@@ -20,4 +26,13 @@ pub(super) fn without_io_flags(plan: &mut Plan) {
 /// Is of no known type, on a device that is of one.
 pub(super) fn without_type(plan: &mut Plan) {
     plan.inherits_type = false;
+}
+
+/// Takes a reference to the device at the top of the stack, and keeps it.
+pub(super) fn leave_reference(request: Request, conduct: Conduct) -> NtStatus {
+    let top = IoGetAttachedDeviceReference(request.device.lower());
+    if !conduct.offends() {
+        ObfDereferenceObject(top.as_ptr());
+    }
+    request.skip_and_call()
 }

@@ -1,6 +1,6 @@
 //! Offences in passing an IRP on: to what, at which IRQL, how often.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
@@ -10,7 +10,7 @@ use crate::{
     },
     meeting::Meeting,
     objects::{Device, Irp},
-    request::Request,
+    request::{Request, complete_followed},
     switch::Conduct,
 };
 
@@ -68,6 +68,35 @@ pub(super) fn twice(request: Request, conduct: Conduct) -> NtStatus {
             IofCallDriver(request.device.lower(), request.irp);
         }
     })
+}
+
+/// Passes the IRP on with what its own location has in Control, that the IRP is pending, in the location below.
+pub(super) fn with_stale_control(request: Request, conduct: Conduct) -> NtStatus {
+    request.irp.mark_pending();
+    request.irp.copy_location_to_next();
+    request.irp.set_completion_routine(complete_followed, ptr::null_mut());
+    if conduct.offends() {
+        let next = request.irp.next_location();
+        next.set_control(next.control() | request.irp.location().control());
+    }
+    IofCallDriver(request.device.lower(), request.irp);
+    STATUS_PENDING
+}
+
+/// Copies all of the stack location: with the routine, the context and Control, which are the upper driver's.
+pub(super) fn with_the_uppers_routine(request: Request, conduct: Conduct) -> NtStatus {
+    if !conduct.offends() {
+        return request.follow();
+    }
+    let own = request.irp.location();
+    let next = request.irp.next_location();
+    next.set_request(own.request());
+    next.set_completion_routine(own.completion_routine());
+    next.set_context(own.context());
+    next.set_control(own.control());
+    let status = IofCallDriver(request.device.lower(), request.irp);
+    request.release_lock();
+    status
 }
 
 /// Passes the IRP on and, where the lower driver has queued it, does something `while_queued`.

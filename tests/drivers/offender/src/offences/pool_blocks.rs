@@ -1,8 +1,16 @@
 //! Offences with pool. The READ itself is passed on; where there is no memory, that is all.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
-use crate::{kernel::NtStatus, pool, request::Request, switch::Conduct};
+use crate::{
+    kernel::{
+        ExDeleteResourceLite, ExInitializeResourceLite, KeCancelTimer, KeInitializeTimer, KeSetTimer, NtStatus,
+        Resource, Timer,
+    },
+    pool,
+    request::Request,
+    switch::Conduct,
+};
 
 /// A multiple of the 16 bytes to which pool is aligned: a special pool block of this size ends where its page ends.
 const WHOLE_BYTES: usize = 64;
@@ -68,6 +76,35 @@ pub(super) fn use_after_free(request: Request, conduct: Conduct) -> NtStatus {
             read(block);
             pool::free(block);
         }
+    });
+    request.skip_and_call()
+}
+
+/// Frees a block with a timer in it that is set.
+pub(super) fn free_with_timer(request: Request, conduct: Conduct) -> NtStatus {
+    const A_MINUTE: i64 = -600_000_000;
+
+    with_block(size_of::<Timer>(), |block| {
+        let timer = block.cast();
+        KeInitializeTimer(timer);
+        KeSetTimer(timer, A_MINUTE, ptr::null_mut());
+        if !conduct.offends() {
+            KeCancelTimer(timer);
+        }
+        pool::free(block);
+    });
+    request.skip_and_call()
+}
+
+/// Frees a block with a resource in it that was not deleted.
+pub(super) fn free_with_resource(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(size_of::<Resource>(), |block| {
+        let resource = block.cast();
+        ExInitializeResourceLite(resource);
+        if !conduct.offends() {
+            ExDeleteResourceLite(resource);
+        }
+        pool::free(block);
     });
     request.skip_and_call()
 }
