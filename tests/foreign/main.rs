@@ -130,7 +130,7 @@ fn a_run_of_a_driver_from_elsewhere_is_the_same_again() {
     let compiler = Compiler::find();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign");
     // Threads, work items and the emulated instructions are what could differ.
-    for name in ["csq_thread", "thread_locks", "work_items", "inlined"] {
+    for name in ["csq_thread", "thread_locks", "work_items", "inlined", "time_stamp"] {
         let source = folder.join(format!("{name}.c"));
         let image = compiler.build(&source, &format!("{name}_again"), USUAL_FLAGS);
         let [first, second] = [(); 2].map(|()| run(&image, "mixed").log_hash);

@@ -119,6 +119,21 @@ pub(crate) fn zero(address: usize, bytes: usize) {
     unsafe { pointer.write_bytes(0, bytes) };
 }
 
+/// No list that a driver has a use for is longer.
+const LIST_LENGTH_MAX: usize = 1 << 20;
+
+/// The addresses that a list in the driver's memory leads through: `first` and what `next` makes of each. It has no end
+/// of its own; where a driver has made a ring of the list and nobody stops, the run ends.
+pub(crate) fn follow(first: usize, next: impl Fn(usize) -> usize) -> impl Iterator<Item = usize> {
+    let steps = std::iter::successors(Some(first), move |&at| Some(next(at)));
+    steps.enumerate().map(|(number, at)| {
+        if number > LIST_LENGTH_MAX {
+            crate::kernel::endless_list(at);
+        }
+        at
+    })
+}
+
 /// A string of at most `limit` bytes that ends with a zero byte, or what there is of it.
 pub(crate) fn c_string(address: usize, limit: usize) -> String {
     let bytes: Vec<u8> = (0..limit)

@@ -155,6 +155,15 @@ pub(crate) fn bad_pointer(address: usize) -> ! {
     }
 }
 
+/// The lab follows a list that leads nowhere: a driver has damaged it.
+#[cold]
+pub(crate) fn endless_list(address: usize) -> ! {
+    machine().violation(
+        &rules::STUCK,
+        &format!("a list that the kernel follows is a ring without an end, at {address:#x}"),
+    )
+}
+
 /// Serves a call of the driver into the kernel.
 pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     let machine = machine();

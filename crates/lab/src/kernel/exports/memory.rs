@@ -194,12 +194,11 @@ fn attach_to_irp(list: usize, secondary: bool, address: usize) {
         irp::MDL_ADDRESS.set(address, list);
         return;
     }
-    let mut last = first;
     // MDL.Next is its first field.
-    while guest::read::<usize>(last) != 0 {
-        last = guest::read::<usize>(last);
+    let next = guest::read::<usize>;
+    if let Some(last) = guest::follow(first, next).find(|&at| next(at) == 0) {
+        guest::write(last, list);
     }
-    guest::write(last, list);
 }
 
 fn start_of(address: usize) -> usize {

@@ -228,13 +228,13 @@ impl Machine {
     }
 
     fn unlink_device(&self, driver: usize, device: usize, next: usize) {
-        let mut link = driver_object::DEVICE_OBJECT.address(driver);
-        loop {
-            match guest::read::<usize>(link) {
-                0 => return,
-                found if found == device => return guest::write(link, next),
-                other => link = device_object::NEXT_DEVICE.address(other),
-            }
+        let first = driver_object::DEVICE_OBJECT.address(driver);
+        let link_of_next = |link| device_object::NEXT_DEVICE.address(guest::read(link));
+        let to_it_or_end = |&link: &usize| [0, device].contains(&guest::read(link));
+        if let Some(link) = guest::follow(first, link_of_next).find(to_it_or_end)
+            && guest::read::<usize>(link) == device
+        {
+            guest::write(link, next);
         }
     }
 

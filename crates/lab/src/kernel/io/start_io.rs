@@ -17,7 +17,7 @@ impl Machine {
         kdevice_queue::SIZE.set(queue, size);
         let head = kdevice_queue::LIST_HEAD.address(queue);
         crate::guest::write(head, head);
-        crate::guest::write(head + 8, head);
+        crate::guest::write(head.wrapping_add(8), head);
     }
 
     /// KeInsertDeviceQueue and, with a key, KeInsertByKeyDeviceQueue. False where the queue was not busy, and is now.
@@ -32,16 +32,16 @@ impl Machine {
         if let Some(key) = key {
             kdevice_queue_entry::SORT_KEY.set(entry, key);
             // Behind those with the same key.
-            after = crate::guest::read::<usize>(head);
-            while after != head && kdevice_queue_entry::SORT_KEY.get(after) <= key {
-                after = crate::guest::read::<usize>(after);
-            }
+            let is_behind = |&at: &usize| at == head || kdevice_queue_entry::SORT_KEY.get(at) > key;
+            after = crate::guest::follow(crate::guest::read(head), crate::guest::read)
+                .find(is_behind)
+                .unwrap_or(head);
         }
-        let before = crate::guest::read::<usize>(after + 8);
+        let before = crate::guest::read::<usize>(after.wrapping_add(8));
         crate::guest::write(entry, after);
-        crate::guest::write(entry + 8, before);
+        crate::guest::write(entry.wrapping_add(8), before);
         crate::guest::write(before, entry);
-        crate::guest::write(after + 8, entry);
+        crate::guest::write(after.wrapping_add(8), entry);
         kdevice_queue_entry::INSERTED.set(entry, 1);
         true
     }
@@ -66,10 +66,10 @@ impl Machine {
         let links = kdevice_queue_entry::LINKS.address(entry);
         let (next, before) = (
             crate::guest::read::<usize>(links),
-            crate::guest::read::<usize>(links + 8),
+            crate::guest::read::<usize>(links.wrapping_add(8)),
         );
         crate::guest::write(before, next);
-        crate::guest::write(next + 8, before);
+        crate::guest::write(next.wrapping_add(8), before);
         kdevice_queue_entry::INSERTED.set(entry, 0);
         true
     }
