@@ -44,7 +44,8 @@ impl Machine {
         unsafe { guest::register(start..start + image.size()) };
         // A system that has no such filters is one to run drivers on all the same.
         if system_calls::forbid(&(start..start + image.size())).is_err() {
-            self.reporter.count("system calls of the driver that nobody would turn away", 1);
+            self.reporter
+                .count("system calls of the driver that nobody would turn away", 1);
         }
         let object = self.make_driver_object(&format!("\\Driver\\{}", self.config.service));
         driver_object::DRIVER_START.set(object, start);
