@@ -177,7 +177,13 @@ fn bench(workspace: &Workspace, requests: u64) -> Result<ExitCode> {
             .into_iter()
             .find(|driver| driver.ends_with("offender.sys"))
             .context("tests/drivers has no offender, which does nothing wrong unless it is told to")?;
-        (builder.build(workspace, Profile::Release)?.image, baseline)
+        let artifacts = builder.build(workspace, Profile::Release)?;
+        let options = package::Options {
+            target: Target::X64,
+            profile: Profile::Release,
+            disks: Match::AsWritten,
+        };
+        (package::make(workspace, &artifacts, &options)?.image(), baseline)
     };
     let requests = requests.to_string();
     let arguments = [
