@@ -74,7 +74,7 @@ const EXPECTED: &[Expected] = &[
         name: "call-for-ever-read",
         verdict: Verdict::Violation,
         rule: "LAB/Stuck",
-        says: &["no request went on", "IRP_MJ_READ"],
+        says: &["while no request went on", "IRP_MJ_READ"],
     },
     Expected {
         name: "bug-check-read",

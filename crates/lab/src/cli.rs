@@ -68,9 +68,9 @@ struct Common {
     /// The name of the driver's service, the end of the registry path that it gets; that of its file by default.
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
-    /// How many seconds a run may take before it is given up.
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: u64,
+    /// How many seconds a run may take before it is given up; 30, and more where many requests are sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
 }
 
 #[derive(Args)]
@@ -216,8 +216,10 @@ fn lab<'a>(common: &Common) -> Result<Lab<'a>, String> {
     let mut lab = lab
         .scenario(&common.scenario)
         .verifier(common.verifier)
-        .processors(common.processors.into())
-        .run_seconds(common.timeout);
+        .processors(common.processors.into());
+    if let Some(seconds) = common.timeout {
+        lab = lab.run_seconds(seconds);
+    }
     if let Some(requests) = common.requests {
         lab = lab.requests(requests);
     }

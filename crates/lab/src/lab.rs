@@ -20,8 +20,10 @@ use crate::{
     world::scenario::{self, DeviceMemory, Perturbations, Scenario},
 };
 
-/// How long a run may take before it is given up.
-const RUN_SECONDS: u64 = 60;
+/// How long a run may take before it is given up, unless it is said otherwise; and how many requests a second it has to
+/// carry beyond that.
+const RUN_SECONDS: u64 = 30;
+const REQUESTS_A_SECOND_MIN: u64 = 5_000;
 /// After how many violations no more runs are made, unless it is said otherwise.
 const VIOLATIONS_MAX: u64 = 100;
 /// How many of them a run counts for that had to be waited for.
@@ -103,7 +105,7 @@ pub struct Lab<'a> {
     verifier: Verifier,
     service: Option<String>,
     log: bool,
-    run_seconds: u64,
+    run_seconds: Option<u64>,
     jobs: usize,
     violations_max: u64,
     collect: Option<&'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)>,
@@ -136,7 +138,7 @@ impl<'a> Lab<'a> {
             verifier: Verifier::default(),
             service: None,
             log: false,
-            run_seconds: RUN_SECONDS,
+            run_seconds: None,
             violations_max: VIOLATIONS_MAX,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             collect: None,
@@ -196,7 +198,7 @@ impl<'a> Lab<'a> {
     /// Gives up a run that takes longer.
     #[must_use]
     pub fn run_seconds(mut self, seconds: u64) -> Self {
-        self.run_seconds = seconds;
+        self.run_seconds = Some(seconds);
         self
     }
 
@@ -323,10 +325,15 @@ impl<'a> Lab<'a> {
         self.judge(ended, seed)
     }
 
+    fn seconds_of_a_run(&self) -> u64 {
+        let of_requests = self.requests.unwrap_or_default() / REQUESTS_A_SECOND_MIN;
+        self.run_seconds.unwrap_or(RUN_SECONDS + of_requests)
+    }
+
     /// What a run may use.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
-            wall: Duration::from_secs(self.run_seconds),
+            wall: Duration::from_secs(self.seconds_of_a_run()),
             cpu_step: Duration::from_secs(STUCK_SECONDS),
             ..Limits::default()
         }
@@ -406,7 +413,7 @@ impl<'a> Lab<'a> {
                 &rules::STUCK,
                 format!(
                     "the run had not ended after {} seconds, {}",
-                    self.run_seconds,
+                    self.seconds_of_a_run(),
                     told(&note)
                 ),
             ),

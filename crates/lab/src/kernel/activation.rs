@@ -146,6 +146,7 @@ impl Machine {
         });
         context.spin_locks.borrow_mut().extend(lock);
         self.note_routine(&name);
+        self.count_step();
         // SAFETY: the address is what the driver gave for this routine, whose arguments these are. The lab holds no
         // reference into the simulated machine: it has addresses only.
         let result = unsafe { entry::call_driver(address, &arguments) };
@@ -153,7 +154,6 @@ impl Machine {
         context.function.set(outer_function);
         self.check_return(context.activations.borrow().last(), &name);
         context.activations.borrow_mut().pop();
-        self.note_progress();
         result
     }
 

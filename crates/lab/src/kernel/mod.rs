@@ -128,12 +128,14 @@ pub(crate) struct Machine {
     failing: Cell<bool>,
     log: RefCell<Trace>,
     calls: Cell<u64>,
-    /// How many calls there had been when something last went on: an IRP, or a routine's return.
-    calls_before_progress: Cell<u64>,
+    /// How often the driver called the kernel and was called by it.
+    steps: Cell<u64>,
+    /// How often it had been when an IRP last went on.
+    steps_before_progress: Cell<u64>,
 }
 
-/// How many calls a driver may make into the kernel while nothing goes on.
-const IDLE_CALLS_MAX: u64 = 2_000_000;
+/// How many steps a driver may take while no request goes on.
+const IDLE_STEPS_MAX: u64 = 2_000_000;
 
 thread_local! {
     static MACHINE: Cell<Option<&'static Machine>> = const { Cell::new(None) };
@@ -175,7 +177,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     context.function.set(function);
     machine.calls.set(machine.calls.get() + 1);
     machine.reporter.step(function, machine.calls.get());
-    machine.check_progress();
+    machine.count_step();
     let export = exports::export_of(function);
     machine.clock.advance(export.time_ns);
     machine.trace(
@@ -244,7 +246,8 @@ impl Machine {
             failing: Cell::new(false),
             log: RefCell::new(Trace::new(config.log)),
             calls: Cell::new(0),
-            calls_before_progress: Cell::new(0),
+            steps: Cell::new(0),
+            steps_before_progress: Cell::new(0),
             config,
             reporter,
         }));
@@ -269,18 +272,19 @@ impl Machine {
         event
     }
 
-    /// Notes that something went on.
+    /// Notes that an IRP has gone on.
     pub(crate) fn note_progress(&self) {
-        self.calls_before_progress.set(self.calls.get());
+        self.steps_before_progress.set(self.steps.get());
     }
 
-    fn check_progress(&self) {
-        if self.calls.get() - self.calls_before_progress.get() > IDLE_CALLS_MAX {
+    /// The driver does something: it calls the kernel, or one of its routines is called.
+    pub(crate) fn count_step(&self) {
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() - self.steps_before_progress.get() > IDLE_STEPS_MAX {
             self.violation(
                 &rules::STUCK,
                 &format!(
-                    "the driver called the kernel {IDLE_CALLS_MAX} times, and in all that time no request went on and \
-                     no routine returned"
+                    "the driver called the kernel, and was called by it, {IDLE_STEPS_MAX} times while no request went on"
                 ),
             );
         }
