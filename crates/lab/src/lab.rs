@@ -1,7 +1,7 @@
 //! Running a driver: what a test or a command asks for, and what it gets.
 
 use std::{
-    fmt, io,
+    io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{
@@ -486,112 +486,5 @@ impl Watch for Watcher {
             first: number,
             second: 0,
         });
-    }
-}
-
-impl Report {
-    fn add(&mut self, run: RunReport) {
-        self.irps += run.irps;
-        for (name, value) in run.counters {
-            let sum = self.counters.entry(name.clone()).or_default();
-            if name.ends_with("at most") {
-                *sum = value.max(*sum);
-            } else {
-                *sum += value;
-            }
-        }
-        for warning in run.warnings {
-            match self.warnings.iter_mut().find(|known| known.rule == warning.rule) {
-                Some(known) => known.times += warning.times,
-                None => self.warnings.push(warning),
-            }
-        }
-        for message in run.messages {
-            if self.messages.len() < MESSAGES_MAX && !self.messages.contains(&message) {
-                self.messages.push(message);
-            }
-        }
-        self.log_hash = combine(&self.log_hash, &run.log_hash);
-        if let Some(violation) = run.violation {
-            self.verdict = Verdict::Violation;
-            self.violations.push(violation);
-        }
-        if let Some(error) = run.error
-            && self.verdict != Verdict::Violation
-        {
-            self.verdict = Verdict::Error;
-            self.error.get_or_insert(error);
-        }
-    }
-
-    /// For tests: nothing was wrong.
-    ///
-    /// # Panics
-    ///
-    /// With the report, where something was.
-    pub fn assert_clean(&self) {
-        assert_eq!(self.verdict, Verdict::Clean, "{self}");
-    }
-}
-
-/// The most different messages of a driver that a report has.
-const MESSAGES_MAX: usize = 100;
-
-/// One hash of two, in hexadecimal.
-fn combine(left: &str, right: &str) -> String {
-    let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or_default();
-    let mixed = number(left).rotate_left(7).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number(right);
-    format!("{mixed:016x}")
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, last] = self.seeds;
-        let verdict = match self.verdict {
-            Verdict::Clean => "clean",
-            Verdict::Violation => "VIOLATION",
-            Verdict::Error => "ERROR",
-        };
-        writeln!(
-            f,
-            "{verdict}: scenario {}, seeds {first}..{last}, {} runs, {} IRPs",
-            self.scenario, self.runs, self.irps
-        )?;
-        if let Some(error) = &self.error {
-            writeln!(f, "error: {error}")?;
-        }
-        for warning in &self.warnings {
-            writeln!(
-                f,
-                "warning {}, {} times, first with seed {}: {}",
-                warning.rule, warning.times, warning.seed, warning.message
-            )?;
-        }
-        for violation in &self.violations {
-            write!(f, "{violation}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{}, seed {}: {}", self.rule, self.seed, self.message)?;
-        if let Some(rule) = rules::all().iter().find(|rule| rule.id == self.rule) {
-            writeln!(f, "  {}: {}", rule.name, rule.meaning)?;
-        }
-        if !self.stack.is_empty() {
-            writeln!(f, "  call stack, the innermost function first:")?;
-        }
-        for line in &self.stack {
-            writeln!(f, "    {line}")?;
-        }
-        if !self.irp_history.is_empty() {
-            writeln!(f, "  history of the IRP:")?;
-        }
-        for line in &self.irp_history {
-            writeln!(f, "    {line}")?;
-        }
-        Ok(())
     }
 }

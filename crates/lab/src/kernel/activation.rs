@@ -145,7 +145,6 @@ impl Machine {
             spin_locks: context.spin_locks.borrow().len(),
         });
         context.spin_locks.borrow_mut().extend(lock);
-        self.note_routine(&name);
         self.count_step();
         // SAFETY: the address is what the driver gave for this routine, whose arguments these are. The lab holds no
         // reference into the simulated machine: it has addresses only.

@@ -288,13 +288,7 @@ impl Machine {
             }
         };
         let (rule, message) = self.judge(fault);
-        let irp = self.scheduler.running().and_then(|context| {
-            let activations = context.activations.try_borrow().ok()?;
-            activations
-                .iter()
-                .rev()
-                .find_map(|activation| activation.routine.irp().cloned())
-        });
+        let irp = self.current_irp();
         if !fault.has_left
             && fault.address == usize::MAX
             && fault.signal == libc::SIGSEGV

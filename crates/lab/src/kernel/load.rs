@@ -79,10 +79,7 @@ impl Machine {
 
     /// Gives memory of the kernel's back.
     pub(crate) fn free_kernel_block(&self, address: usize) {
-        let freed = self.pool.borrow_mut().free(address, 0);
-        if let Err(error) = freed {
-            self.bad_free(address, &error);
-        }
+        self.free_pool(address, 0);
     }
 
     /// Makes a UNICODE_STRING at `address`, with a buffer of its own.

@@ -171,7 +171,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     let machine = machine();
     let context = machine.current();
     if !context.kernel_stack().contains(&frame.address()) {
-        machine.stray_stack(frame);
+        machine.stray_stack();
     }
     context.frame.set(Some(frame));
     context.function.set(function);
@@ -341,7 +341,6 @@ impl Machine {
     pub(crate) fn report(&self) -> RunReport {
         let mut report = self.reporter.report();
         let mut log = self.log.borrow_mut();
-        report.seed = self.config.seed;
         report.irps = self.irps.count();
         report.log_hash = format!("{:016x}", log.hash());
         report.log = log.take_text();

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Machine, activation::Routine, entry::Frame, exports, io::irp::IrpRecord};
+use super::{Machine, entry::Frame, exports, io::irp::IrpRecord};
 use crate::{
     pool::BadFree,
     report::{RunReport, Violation, Warning},
@@ -127,14 +127,16 @@ impl Machine {
 
     /// Ends the run: the driver broke `rule`. It is about the IRP that the running code works for, if any.
     pub(crate) fn violation(&self, rule: &Rule, message: &str) -> ! {
-        let irp = self.scheduler.running().and_then(|context| {
-            let activations = context.activations.try_borrow().ok()?;
-            activations
-                .iter()
-                .rev()
-                .find_map(|activation| activation.routine.irp().cloned())
-        });
-        self.violation_about(irp.as_ref(), rule, message)
+        self.violation_about(self.current_irp().as_ref(), rule, message)
+    }
+
+    /// The IRP that the running code works for, if any.
+    pub(crate) fn current_irp(&self) -> Option<Rc<IrpRecord>> {
+        let activations = self.scheduler.running()?.activations.try_borrow().ok()?;
+        activations
+            .iter()
+            .rev()
+            .find_map(|activation| activation.routine.irp().cloned())
     }
 
     /// Ends the run: the driver broke `rule` with this IRP.
@@ -227,18 +229,14 @@ impl Machine {
         lines
     }
 
-    /// Shows that a routine of the driver is called, to whoever watches.
-    pub(super) fn note_routine(&self, _routine: &Routine) {}
-
     /// The kernel could not free what the driver asked it to.
-    pub(crate) fn bad_free(&self, address: usize, error: &BadFree) -> ! {
+    pub(crate) fn bad_free(&self, error: &BadFree) -> ! {
         let rule = match error {
             BadFree::AlreadyFreed { .. } => &rules::FREED_TWICE,
             BadFree::SlackOverwritten { .. } | BadFree::Underrun { .. } => &rules::SLACK_OVERWRITTEN,
             BadFree::System { .. } => self.cannot(&format!("{error}")),
             BadFree::NotABlock { .. } | BadFree::InsideBlock { .. } => &rules::FREED_NO_BLOCK,
         };
-        let _ = address;
         self.violation(rule, &format!("freeing pool: {error}"))
     }
 
@@ -275,7 +273,7 @@ impl Machine {
     }
 
     /// The driver called the kernel on a stack that is not its own.
-    pub(crate) fn stray_stack(&self, _frame: Frame) -> ! {
+    pub(crate) fn stray_stack(&self) -> ! {
         self.violation_at(
             None,
             rules::DRIVER_FAULT.id,

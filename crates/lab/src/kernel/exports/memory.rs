@@ -243,7 +243,7 @@ impl Machine {
         self.check_nothing_active_in(address);
         let freed = self.pool.borrow_mut().free(address, site);
         if let Err(error) = freed {
-            self.bad_free(address, &error);
+            self.bad_free(&error);
         }
     }
 

@@ -62,10 +62,7 @@ impl Machine {
     pub(crate) fn free_irp(&self, record: &IrpRecord) {
         self.event(record, What::Freed);
         self.irps.note_freed(record);
-        let freed = self.pool.borrow_mut().free(record.address, 0);
-        if let Err(error) = freed {
-            self.bad_free(record.address, &error);
-        }
+        self.free_kernel_block(record.address);
     }
 
     /// IoReuseIrp.

@@ -240,10 +240,7 @@ impl Machine {
 
     fn free_device(&self, device: usize) {
         self.check_nothing_active_in(device);
-        let freed = self.pool.borrow_mut().free(device, 0);
-        if let Err(error) = freed {
-            self.bad_free(device, &error);
-        }
+        self.free_kernel_block(device);
     }
 
     /// Takes a reference to a device object. False where it is none.
