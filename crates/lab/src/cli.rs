@@ -296,7 +296,7 @@ fn replay(options: &Replay) -> Result<u8, String> {
 
 fn list_rules(json: bool) -> Result<u8, String> {
     if json {
-        let text = serde_json::to_string_pretty(rules::all()).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string_pretty(&rules::listed()).map_err(|error| error.to_string())?;
         print(&format!("{text}\n"))?;
         return Ok(0);
     }

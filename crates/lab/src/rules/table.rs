@@ -175,7 +175,7 @@ rules! {
     "A driver does not touch what has been freed.";
     POOL_OVERRUN: "0xD6" "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", DV, Fatal, "pool-overrun";
     "A driver stays within its pool blocks.";
-    FREED_NO_BLOCK: "0xC4/0x13" "free of what is no pool block", DV, Fatal, "free-inside-block";
+    FREED_NO_BLOCK: "0xC4/0x10" "free of what is no pool block", DV, Fatal, "free-inside-block";
     "What is freed is a pool block, by its first byte.";
 
     DRIVER_FAULT: "0x1E" "KMODE_EXCEPTION_NOT_HANDLED", DV, Fatal, "null-entry";

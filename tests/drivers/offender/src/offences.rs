@@ -99,7 +99,7 @@ offences! {
 
     // Pool.
     "0xC4/0x62" "leak-pool" Read(pool_blocks::leak);
-    "0xC4/0x13" "free-inside-block" Read(pool_blocks::free_inside);
+    "0xC4/0x10" "free-inside-block" Read(pool_blocks::free_inside);
     "0xC2/0x07" "free-twice" Read(pool_blocks::free_twice);
     "0xC1" "overwrite-slack" Read(pool_blocks::overwrite_slack);
     "0xD5" "use-after-free" Read(pool_blocks::use_after_free);
