@@ -51,6 +51,16 @@ impl Routine {
         }
     }
 
+    /// What it is called whatever IRP it works for.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Dispatch { irp, visit } => format!("dispatch routine for {}", irp.major_name(*visit)),
+            Self::Completion { .. } => "completion routine".to_owned(),
+            Self::Cancel { .. } => "cancel routine".to_owned(),
+            _ => self.name(),
+        }
+    }
+
     /// The IRP that it was called for.
     pub(crate) fn irp(&self) -> Option<&Rc<IrpRecord>> {
         match self {
