@@ -115,6 +115,7 @@ impl Machine {
         if !context.spin_locks.borrow().is_empty() {
             self.violation(&rules::SPIN_LOCK_HELD, "PsTerminateSystemThread with a spin lock held");
         }
+        self.check_locks_at_thread_end();
         if context.irql.get() != PASSIVE_LEVEL {
             self.violation(
                 &rules::RETURNED_AT_OTHER_IRQL,

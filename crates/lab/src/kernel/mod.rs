@@ -55,7 +55,7 @@ use self::{
     scheduler::Scheduler,
     sites::{FailSite, Sites},
     status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
-    sync::{dispatcher::Waits, resource::Resources, timer::Timers},
+    sync::{deadlock::Deadlocks, dispatcher::Waits, resource::Resources, timer::Timers},
     threads::Threads,
     trace::{Event, Trace, What},
 };
@@ -128,6 +128,7 @@ pub(crate) struct Machine {
     /// Calls that a script has said will fail.
     pub(crate) planned: Planned,
     pub(crate) sites: Sites,
+    pub(crate) deadlocks: Deadlocks,
     failures: Random,
     /// Whether calls may be made to fail now.
     failing: Cell<bool>,
@@ -196,7 +197,8 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     let call = Call { machine, frame };
     exports::check_irql(function, &call);
     let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
-    let result = (export.serve)(&call);
+    let failure = exports::failure_of(function, &call);
+    let result = failure.unwrap_or_else(|| (export.serve)(&call));
     if observed {
         machine.observers.tell(machine, Moment::Returned, export.name, frame);
     }
@@ -247,6 +249,7 @@ impl Machine {
             outstanding: RefCell::default(),
             observers: Observers::default(),
             planned: Planned::default(),
+            deadlocks: Deadlocks::default(),
             sites: Sites::new(config.fail_sites.clone()),
             failures: Random::new(seed, "failures"),
             failing: Cell::new(false),

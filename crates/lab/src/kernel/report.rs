@@ -154,13 +154,26 @@ impl Machine {
         message: &str,
         point: Option<Point>,
     ) -> ! {
+        let stack = self.stack(point);
+        self.violation_told(irp, rule, message, stack)
+    }
+
+    /// Ends the run: the driver broke `rule`, and `lines` say more about it, below the call stack.
+    pub(crate) fn violation_with(&self, rule: &Rule, message: &str, lines: Vec<String>) -> ! {
+        let frame = self.scheduler.running().and_then(|context| context.frame.get());
+        let mut stack = self.stack(frame.map(point_of));
+        stack.extend(lines);
+        self.violation_told(self.current_irp().as_ref(), rule.id, message, stack)
+    }
+
+    fn violation_told(&self, irp: Option<&Rc<IrpRecord>>, rule: &str, message: &str, stack: Vec<String>) -> ! {
         let mut report = self.report();
         report.violation = Some(Violation {
             rule: rule.to_owned(),
             seed: self.config.seed,
             message: format!("{message} ({})", self.place()),
             irp_history: irp.map(|irp| irp.history()).unwrap_or_default(),
-            stack: self.stack(point),
+            stack,
             replay: None,
         });
         self.reporter.end(report)
@@ -225,8 +238,13 @@ impl Machine {
         lines
     }
 
-    /// The functions of the driver that have called each other in a context to get to a point.
-    pub(super) fn frames(&self, context: &Context, point: Point) -> Vec<unwind::Frame> {
+    /// The functions of the driver that have called each other in a context to get to a call of the kernel.
+    pub(super) fn frames_of_call(&self, context: &Context, frame: Frame) -> Vec<unwind::Frame> {
+        self.frames(context, point_of(frame))
+    }
+
+    /// The same, to get to a point.
+    fn frames(&self, context: &Context, point: Point) -> Vec<unwind::Frame> {
         let driver = self.driver.try_borrow().ok().and_then(|driver| driver.clone());
         let range = context.kernel_stack();
         let read = |address: usize| {

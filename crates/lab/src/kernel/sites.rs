@@ -104,7 +104,7 @@ impl Machine {
         let (Some(routine), Some(frame)) = (routine, context.frame.get()) else {
             return false;
         };
-        let frames = self.frames(context, super::report::point_of(frame));
+        let frames = self.frames_of_call(context, frame);
         let words = frames.iter().map(|frame| u64::from(frame.rva));
         let id = hash(words, &[call, &routine]);
         let mut reached = self.sites.reached.borrow_mut();
