@@ -27,6 +27,7 @@ impl State {
 
 impl Driver for Filter {
     type State = State;
+    type Parts = ();
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
         let following = Following::new();

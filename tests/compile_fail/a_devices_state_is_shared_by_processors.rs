@@ -18,6 +18,7 @@ impl Driver for Filter {
     type State = Cell<u64>; //~ ERROR E0277: `Cell<u64>` cannot be shared between threads safely
     #[cfg(not(misuse))]
     type State = AtomicU64;
+    type Parts = ();
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
         add.attach(Default::default())

@@ -11,6 +11,8 @@ use std::{
 pub const DRIVER_VARIABLE: &str = "IRPSCOPE_SYS";
 /// The variable that names another holder.sys than the one `cargo xtask build --test-drivers` makes.
 pub const HOLDER_VARIABLE: &str = "HOLDER_SYS";
+/// The variable that names another delay.sys than the one `cargo xtask build --test-drivers` makes.
+pub const EXAMPLE_VARIABLE: &str = "DELAY_SYS";
 /// The variable that names another offender.sys than the one `cargo xtask build --test-drivers` makes.
 pub const OFFENDER_VARIABLE: &str = "OFFENDER_SYS";
 
@@ -34,6 +36,20 @@ pub fn holder_path() -> PathBuf {
     built(
         HOLDER_VARIABLE,
         "target/drivers/holder.sys",
+        "cargo xtask build --test-drivers",
+    )
+}
+
+/// Where delay.sys, the example, is: where [`EXAMPLE_VARIABLE`] says, else where it was built.
+///
+/// # Panics
+///
+/// With one line that says what to do, where there is no such file.
+#[must_use]
+pub fn example_path() -> PathBuf {
+    built(
+        EXAMPLE_VARIABLE,
+        "target/drivers/delay.sys",
         "cargo xtask build --test-drivers",
     )
 }

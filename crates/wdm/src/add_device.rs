@@ -22,6 +22,7 @@ use crate::{
     driver::Driver,
     extension::Extension,
     layout::device_object,
+    parts::{Making, Parts as _},
     remove_lock::RemoveLock,
     status::{NtError, NtStatus},
 };
@@ -75,6 +76,11 @@ impl<D: Driver> AddDevice<'_, D> {
         unsafe { RemoveLock::initialise(Extension::remove_lock(extension)) };
         // SAFETY: as above.
         unsafe { Extension::state(extension).write(state) };
+        if let Err(error) = Self::make_parts(object, extension) {
+            // SAFETY: nobody has seen the device, and this is the end of it.
+            unsafe { Self::undo(object, None) };
+            return Err(error);
+        }
 
         // The Safe variant stores the lower device before it links the two, so a request that arrives at once finds
         // it.
@@ -87,10 +93,8 @@ impl<D: Driver> AddDevice<'_, D> {
             )
         };
         if let Err(error) = NtStatus::from_raw(status).ok() {
-            // SAFETY: the state was written above, and a device that is not attached has been seen by nobody.
-            unsafe { ptr::drop_in_place(Extension::state(extension)) };
-            // SAFETY: the device was created above, is attached to nothing, and is not used again.
-            unsafe { IoDeleteDevice(object.as_ptr()) };
+            // SAFETY: a device that is not attached has been seen by nobody, and this is the end of it.
+            unsafe { Self::undo(object, Some(Extension::parts(extension))) };
             return Err(error);
         }
 
@@ -109,6 +113,36 @@ impl<D: Driver> AddDevice<'_, D> {
         // Release: whoever sees the device initialised sees all that was written before.
         flags.fetch_and(!DO_DEVICE_INITIALIZING, Ordering::Release);
         Ok(())
+    }
+
+    /// Makes the parts of the device where they stay.
+    fn make_parts(object: NonNull<DEVICE_OBJECT>, extension: *mut Extension<D>) -> Result<(), NtError> {
+        let made = D::Parts::make(&Making::new(object))?;
+        let place = Extension::parts(extension);
+        // SAFETY: the extension is this device's, and unused until the attachment.
+        unsafe { place.write(made) };
+        // SAFETY: written above, and dropped no sooner than the device is deleted.
+        let parts: &D::Parts = unsafe { &*place };
+        // SAFETY: once for each, before anyone can reach it, and it does not move any more; `detach_and_delete` asks for the
+        // draining.
+        parts.each(&mut |part| unsafe { part.initialise() });
+        Ok(())
+    }
+
+    /// Undoes what was done for a device that has not been attached.
+    ///
+    /// # Safety
+    ///
+    /// The device is not used again. Its state is initialised, and so is what is behind `parts`.
+    unsafe fn undo(object: NonNull<DEVICE_OBJECT>, parts: Option<*mut D::Parts>) {
+        if let Some(parts) = parts {
+            // SAFETY: as the caller promises; nobody has used the parts.
+            unsafe { ptr::drop_in_place(parts) };
+        }
+        // SAFETY: as the caller promises.
+        unsafe { ptr::drop_in_place(Extension::<D>::state(Extension::of(object))) };
+        // SAFETY: the device is attached to nothing, and not used again.
+        unsafe { IoDeleteDevice(object.as_ptr()) };
     }
 
     /// Creates the device object, with the type of the device that it will be attached to.

@@ -12,7 +12,7 @@ use wdk_sys::{
     ntddk::{IoDeleteDevice, IoDetachDevice},
 };
 
-use crate::{driver::Driver, extension::Extension, irql::Passive, remove_lock::RemoveLock};
+use crate::{driver::Driver, extension::Extension, irql::Passive, parts, remove_lock::RemoveLock};
 
 /// A device object of the driver `D`, attached to a stack.
 ///
@@ -56,6 +56,18 @@ impl<D: Driver> Device<D> {
         unsafe { &*Extension::state(self.extension()) }
     }
 
+    /// The parts that this library made for this device.
+    #[must_use]
+    pub fn parts(&self) -> &D::Parts {
+        // SAFETY: as in `state`.
+        unsafe { &*Extension::parts(self.extension()) }
+    }
+
+    /// Drains the parts of a device that is going: nothing of it runs afterwards that is not a request.
+    pub(crate) fn drain(&self, irql: &mut Passive) {
+        parts::drain::<D>(self.parts(), irql);
+    }
+
     /// This device object.
     pub(crate) fn object(&self) -> NonNull<DEVICE_OBJECT> {
         self.object
@@ -75,13 +87,15 @@ impl<D: Driver> Device<D> {
         unsafe { &*Extension::remove_lock(self.extension()) }
     }
 
-    /// Drops the state, detaches the device from its stack and deletes it.
+    /// Drops the parts and the state, detaches the device from its stack and deletes it.
     ///
     /// # Safety
     ///
-    /// The device's remove lock has been waited for, and nothing else uses the device.
+    /// The device has been drained, its remove lock has been waited for, and nothing else uses the device.
     pub(crate) unsafe fn detach_and_delete(self, _irql: &Passive) {
         let lower = self.lower();
+        // SAFETY: the parts are initialised and drained, and the caller promises that nobody else sees them.
+        unsafe { ptr::drop_in_place(Extension::parts(self.extension())) };
         // SAFETY: the state is initialised, and the caller promises that nobody else sees it, now or later.
         unsafe { ptr::drop_in_place(Extension::state(self.extension())) };
         // SAFETY: `lower` is what this device is attached to, and it is still attached.

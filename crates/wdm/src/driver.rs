@@ -13,6 +13,7 @@ use crate::{
     irp::{Irp, Outcome, Rejected},
     irql::Dispatch,
     layout::{self, MAJOR_FUNCTIONS},
+    parts::Parts,
     raw_irp,
     remove_lock::Locked,
     request::Request,
@@ -26,6 +27,10 @@ pub trait Driver: Sized + 'static {
     /// What the driver keeps for each of its devices. Dropped at PASSIVE_LEVEL, after the last request has left the
     /// driver.
     type State: Send + Sync;
+
+    /// What each of its devices has of queues, timers, work items and events; `()` where it has none. They are made, and
+    /// drained when the device goes, by this library, see [`parts!`](crate::parts).
+    type Parts: Parts<Self>;
 
     /// Puts a filter on a device, or declines by returning without attaching one. Called at PASSIVE_LEVEL.
     ///

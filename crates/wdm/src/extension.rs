@@ -16,13 +16,14 @@ const ALIGNMENT: usize = 16;
 ///
 /// # Invariants
 ///
-/// From before the device is attached until its removal has waited for the remove lock, all three fields are
+/// From before the device is attached until its removal has waited for the remove lock, all fields are
 /// initialised, and none is moved.
 #[repr(C)]
 pub(crate) struct Extension<D: Driver> {
     remove_lock: RemoveLock,
     /// The device that was on top of the stack when this one was attached. Written by the attachment alone.
     lower: *mut DEVICE_OBJECT,
+    parts: D::Parts,
     state: D::State,
 }
 
@@ -55,6 +56,10 @@ impl<D: Driver> Extension<D> {
 
     pub(crate) const fn lower(this: *mut Self) -> *mut *mut DEVICE_OBJECT {
         this.wrapping_byte_add(offset_of!(Self, lower)).cast()
+    }
+
+    pub(crate) const fn parts(this: *mut Self) -> *mut D::Parts {
+        this.wrapping_byte_add(offset_of!(Self, parts)).cast()
     }
 
     pub(crate) const fn state(this: *mut Self) -> *mut D::State {

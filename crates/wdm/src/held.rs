@@ -79,6 +79,11 @@ impl<D: Driver, S> Held<D, S> {
         unsafe { parts.complete(irql) };
     }
 
+    /// The IRP.
+    pub(crate) fn raw(&self) -> NonNull<IRP> {
+        self.parts.raw
+    }
+
     pub(crate) fn into_parts(self) -> HeldParts<D, S> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is not used again, and not dropped.
@@ -87,6 +92,21 @@ impl<D: Driver, S> Held<D, S> {
 }
 
 impl<D: Driver> Held<D> {
+    /// Sends the IRP to the lower driver, and does not hear of it again.
+    ///
+    /// It is sent with a stack location of its own for the lower driver, at whatever IRQL this thread has: at DISPATCH_LEVEL
+    /// a driver below takes READ, WRITE and device control requests, and nothing else.
+    pub fn call(self, _irql: &mut Dispatch) {
+        let HeldParts { raw, device, .. } = self.into_parts();
+        // Not skipped: our stack location is marked pending, and the lower driver would have cleared that.
+        // SAFETY: the IRP is held, and the I/O manager made it with a stack location for each device of the stack.
+        unsafe { raw_irp::copy_to_next(raw) };
+        // What it returns is for no one: dispatch has returned STATUS_PENDING.
+        // SAFETY: as above, and we give it up with this call; the lock is held until it has returned.
+        let _ = unsafe { raw_irp::call(raw, device.device().lower()) };
+        drop(device);
+    }
+
     /// Completes the IRP, which nobody below has seen, with STATUS_SUCCESS and `information`: of a READ or WRITE, the
     /// bytes that were transferred.
     pub fn succeed(self, information: u64, irql: &mut Dispatch) {

@@ -6,7 +6,7 @@
 
 use core::{ffi::c_void, ptr::NonNull};
 
-use wdk_sys::{DEVICE_OBJECT, IRP, NTSTATUS};
+use wdk_sys::{DEVICE_OBJECT, IRP, NTSTATUS, PIO_COMPLETION_ROUTINE};
 
 use crate::{
     driver::Driver,
@@ -50,7 +50,9 @@ impl<'irp, D: Driver, C: Hold<D>> WithSlot<'irp, D, C> {
     /// The IRP with the status of the registration, which found no memory: all that can be done is to complete it.
     pub fn hold(self, context: C) -> Outcome<'irp, D> {
         // SAFETY: we own the IRP, and the I/O manager made it with a stack location for each device of the stack.
-        if let Err(error) = unsafe { register(self.irp.raw, &self.slot, &self.irp.device) } {
+        if let Err(error) =
+            unsafe { Fallible::register(self.irp.raw, &self.slot, &self.irp.device, Some(held::<D, C, Fallible>)) }
+        {
             // Given back before the lock is, which is in the IRP.
             drop(self.slot);
             return Err(self.irp.reject(error));
@@ -63,8 +65,86 @@ impl<'irp, D: Driver, C: Hold<D>> WithSlot<'irp, D, C> {
         // SAFETY: we own the IRP, and our stack location is the current one.
         unsafe { raw_irp::mark_pending(raw) };
         let parts = HeldParts { raw, slot, device };
-        pump(Registered { parts, context }, &mut irql);
+        pump::<D, C, Fallible>(Registered { parts, context }, &mut irql);
         Ok(Dispatched::new(NtStatus::PENDING))
+    }
+
+    /// The same by the plain IoSetCompletionRoutine, which allocates nothing and cannot fail, however often the IRP is sent:
+    /// for requests that must not fail because memory ran out.
+    ///
+    /// What it does without, and why that is enough, is said at
+    /// [`observe_infallibly`](Self::observe_infallibly).
+    pub fn hold_infallibly(self, context: C) -> Dispatched<'irp> {
+        let Self { slot, irp } = self;
+        let Irp {
+            raw, device, mut irql, ..
+        } = irp;
+        // SAFETY: we own the IRP, which has a stack location for each device of the stack; the slot is filled and the IRP
+        // sent next.
+        let Ok(()) = unsafe { Infallible::register(raw, &slot, &device, Some(held::<D, C, Infallible>)) };
+        // SAFETY: we own the IRP, and our stack location is the current one.
+        unsafe { raw_irp::mark_pending(raw) };
+        let parts = HeldParts { raw, slot, device };
+        pump::<D, C, Infallible>(Registered { parts, context }, &mut irql);
+        Dispatched::new(NtStatus::PENDING)
+    }
+}
+
+/// How a completion routine is registered, each time that the IRP is sent.
+trait Register: 'static {
+    /// Why it may not be.
+    type Error;
+
+    /// Sets up the next stack location and registers `routine` there, with the slot as its context.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the IRP, has a stack location of `device` as the current one, and one for the lower driver. If this
+    /// succeeds, the slot is filled and the IRP sent next.
+    unsafe fn register<D: Driver, C>(
+        irp: NonNull<IRP>,
+        slot: &Slot<D, C>,
+        device: &Locked<D>,
+        routine: PIO_COMPLETION_ROUTINE,
+    ) -> Result<(), Self::Error>;
+}
+
+/// By IoSetCompletionRoutineEx. Where it fails, the IRP may only be completed.
+enum Fallible {}
+
+/// By IoSetCompletionRoutine.
+enum Infallible {}
+
+impl Register for Fallible {
+    type Error = NtError;
+
+    unsafe fn register<D: Driver, C>(
+        irp: NonNull<IRP>,
+        slot: &Slot<D, C>,
+        device: &Locked<D>,
+        routine: PIO_COMPLETION_ROUTINE,
+    ) -> Result<(), NtError> {
+        // SAFETY: as the caller promises.
+        unsafe { raw_irp::copy_to_next(irp) };
+        // SAFETY: as above.
+        unsafe { raw_irp::register(irp, device.device(), routine, slot.as_context()) }
+    }
+}
+
+impl Register for Infallible {
+    type Error = core::convert::Infallible;
+
+    unsafe fn register<D: Driver, C>(
+        irp: NonNull<IRP>,
+        slot: &Slot<D, C>,
+        _device: &Locked<D>,
+        routine: PIO_COMPLETION_ROUTINE,
+    ) -> Result<(), Self::Error> {
+        // SAFETY: as the caller promises.
+        unsafe { raw_irp::copy_to_next(irp) };
+        // SAFETY: as above.
+        unsafe { raw_irp::register_infallibly(irp, routine, slot.as_context()) };
+        Ok(())
     }
 }
 
@@ -79,7 +159,7 @@ struct Registered<D: Driver, C> {
 }
 
 /// Sends the IRP, and sends it again as long as it comes back before the call has returned and is to be.
-fn pump<D: Driver, C: Hold<D>>(mut registered: Registered<D, C>, irql: &mut Dispatch) {
+fn pump<D: Driver, C: Hold<D>, R: Register>(mut registered: Registered<D, C>, irql: &mut Dispatch) {
     loop {
         let Registered { parts, context } = registered;
         let HeldParts { raw, slot, device } = parts;
@@ -95,7 +175,7 @@ fn pump<D: Driver, C: Hold<D>>(mut registered: Registered<D, C>, irql: &mut Disp
             Turn::Mine => {}
         }
         // SAFETY: we came second.
-        match unsafe { go_on(cell, raw, irql) } {
+        match unsafe { go_on::<D, C, R>(cell, raw, irql) } {
             Some(next) => registered = next,
             None => return,
         }
@@ -107,7 +187,7 @@ fn pump<D: Driver, C: Hold<D>>(mut registered: Registered<D, C>, irql: &mut Disp
 /// # Safety
 ///
 /// Called by the one who comes second to the rendezvous in `cell`, with the IRP that was sent.
-unsafe fn go_on<D: Driver, C: Hold<D>>(
+unsafe fn go_on<D: Driver, C: Hold<D>, R: Register>(
     cell: NonNull<Cell<D, C>>,
     raw: NonNull<IRP>,
     irql: &mut Dispatch,
@@ -115,13 +195,13 @@ unsafe fn go_on<D: Driver, C: Hold<D>>(
     // SAFETY: the slot was filled before the call, and only the second empties it.
     let (slot, Contents { device, context }) = unsafe { Slot::empty(cell) };
     // SAFETY: the IRP was marked pending before it was sent for the first time, and the completion routine keeps it.
-    let held = unsafe { Held::new(HeldParts { raw, slot, device }) };
-    let Next::Resend(held, context) = context.done(held, irql) else {
+    let irp = unsafe { Held::new(HeldParts { raw, slot, device }) };
+    let Next::Resend(irp, context) = context.done(irp, irql) else {
         return None;
     };
-    let parts = held.into_parts();
+    let parts = irp.into_parts();
     // SAFETY: the IRP is held, so it is ours, and it had a stack location for the lower driver before.
-    if unsafe { register(parts.raw, &parts.slot, &parts.device) }.is_err() {
+    if unsafe { R::register(parts.raw, &parts.slot, &parts.device, Some(held::<D, C, R>)) }.is_err() {
         // SAFETY: the IRP is held, and still has the status that the lower driver set.
         unsafe { parts.complete(irql) };
         return None;
@@ -132,34 +212,13 @@ unsafe fn go_on<D: Driver, C: Hold<D>>(
     Some(Registered { parts, context })
 }
 
-/// Sets up the next stack location and registers [`held`] there, with the slot as its context.
-///
-/// # Errors
-///
-/// STATUS_INSUFFICIENT_RESOURCES. The IRP may then only be completed.
-///
-/// # Safety
-///
-/// The caller owns the IRP, has a stack location of `device` as the current one, and one for the lower driver. If this
-/// succeeds, the slot is filled and the IRP sent next.
-unsafe fn register<D: Driver, C: Hold<D>>(
-    irp: NonNull<IRP>,
-    slot: &Slot<D, C>,
-    device: &Locked<D>,
-) -> Result<(), NtError> {
-    // SAFETY: as the caller promises.
-    unsafe { raw_irp::copy_to_next(irp) };
-    // SAFETY: as above.
-    unsafe { raw_irp::register(irp, device.device(), Some(held::<D, C>), slot.as_context()) }
-}
-
 /// The completion routine of an IRP that is held.
 ///
 /// # Safety
 ///
 /// Called by the I/O manager, at DISPATCH_LEVEL or below, once for each registration whose IRP was sent. `context` is
 /// the slot that the registration was made with, which is full. The device object is not used: the slot has it.
-unsafe extern "C" fn held<D: Driver, C: Hold<D>>(
+unsafe extern "C" fn held<D: Driver, C: Hold<D>, R: Register>(
     _device: *mut DEVICE_OBJECT,
     irp: *mut IRP,
     context: *mut c_void,
@@ -173,8 +232,8 @@ unsafe extern "C" fn held<D: Driver, C: Hold<D>>(
         // SAFETY: a completion routine is called at DISPATCH_LEVEL at most, and this is its only token.
         let mut irql = unsafe { Dispatch::assume() };
         // SAFETY: we came second.
-        if let Some(registered) = unsafe { go_on(cell, irp, &mut irql) } {
-            pump(registered, &mut irql);
+        if let Some(registered) = unsafe { go_on::<D, C, R>(cell, irp, &mut irql) } {
+            pump::<D, C, R>(registered, &mut irql);
         }
     }
     NtStatus::MORE_PROCESSING_REQUIRED.to_raw()

@@ -11,9 +11,11 @@
 use core::mem::offset_of;
 
 use wdk_sys::{
-    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, LARGE_INTEGER, NTSTATUS,
+    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, LARGE_INTEGER, LIST_ENTRY, MDL, NTSTATUS,
     PDRIVER_ADD_DEVICE, PDRIVER_DISPATCH, PDRIVER_UNLOAD, PIO_COMPLETION_ROUTINE,
 };
+
+use crate::list::Node;
 
 /// How many major functions a driver object has a slot for.
 pub(crate) const MAJOR_FUNCTIONS: usize = wdk_sys::IRP_MJ_MAXIMUM_FUNCTION as usize + 1;
@@ -65,11 +67,14 @@ layout! {
         0x8 add_device: PDRIVER_ADD_DEVICE = AddDevice;
     }
     irp = IRP, sizeof 0xd0 {
+        0x8 mdl_address: *mut MDL = MdlAddress;
         0x10 flags: u32 = Flags;
         0x30 status: NTSTATUS = IoStatus.__bindgen_anon_1.Status;
         0x38 information: wdk_sys::ULONG_PTR = IoStatus.Information;
         0x41 pending_returned: u8 = PendingReturned;
         0x43 current_location: i8 = CurrentLocation;
+        0x78 driver_context: [*mut core::ffi::c_void; 4] = Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext;
+        0xa8 list_entry: LIST_ENTRY = Tail.Overlay.__bindgen_anon_2.ListEntry;
         0xb8 current_stack_location: *mut IO_STACK_LOCATION =
             Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation;
     }
@@ -81,6 +86,13 @@ layout! {
         0x8 write_length: u32 = Parameters.Write.Length;
         0x38 completion_routine: PIO_COMPLETION_ROUTINE = CompletionRoutine;
         0x40 context: *mut core::ffi::c_void = Context;
+    }
+    mdl = MDL, sizeof 0x30 {
+        0xa flags: i16 = MdlFlags;
+        0x18 mapped_system_va: *mut core::ffi::c_void = MappedSystemVa;
+        0x20 start_va: *mut core::ffi::c_void = StartVa;
+        0x28 byte_count: u32 = ByteCount;
+        0x2c byte_offset: u32 = ByteOffset;
     }
     large_integer = LARGE_INTEGER, sizeof 0x8 {
         0x0 quad_part: i64 = QuadPart;
@@ -96,3 +108,14 @@ pub(crate) const STACK_LOCATION_REQUEST_SIZE: usize = offset_of!(IO_STACK_LOCATI
 const _: () = assert!(size_of::<wdk_sys::IO_REMOVE_LOCK>() == 0x20);
 #[cfg(target_arch = "x86_64")]
 const _: () = assert!(size_of::<wdk_sys::KSPIN_LOCK>() == 0x8);
+// The nodes that `list` links IRPs by.
+const _: () = assert!(size_of::<Node>() == size_of::<LIST_ENTRY>() && align_of::<Node>() == align_of::<LIST_ENTRY>());
+const _: () = assert!(Node::NEXT == offset_of!(LIST_ENTRY, Flink) && Node::PREVIOUS == offset_of!(LIST_ENTRY, Blink));
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(size_of::<wdk_sys::KEVENT>() == 0x18);
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(size_of::<wdk_sys::KDPC>() == 0x40);
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(size_of::<wdk_sys::KTIMER>() == 0x40);
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(size_of::<wdk_sys::IO_CSQ>() == 0x40);

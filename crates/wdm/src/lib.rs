@@ -15,9 +15,13 @@
 //! * [`Held`] is an IRP that this driver has pending: one that came back, or that dispatch has [parked](Irp::park).
 //! * [`Passive`] and [`Dispatch`] say what a thread may call. A [`SpinLock`] that is held keeps them, so no IRP is
 //!   completed or sent under it.
+//! * A [`Queue`] keeps them so that they can be cancelled meanwhile; a [`Timer`], a [`WorkItem`] and an [`Event`] do something
+//!   later, elsewhere, or when something has happened. They are the device's [`parts`](parts!), which this library makes in
+//!   their place and drains when the device goes.
+//! * [`mdl`] has the memory that a request is for, and parts of it.
 //! * [`pool`], [`processor`] and [`time`] are what a driver counts and keeps its counts with.
 //!
-//! It is not a framework: it queues nothing, follows no power policy and keeps no state that the driver cannot see.
+//! It is not a framework: it queues nothing by itself, follows no power policy and keeps no state that the driver cannot see.
 //!
 //! Off Windows targets this crate is empty, so that the workspace builds with nothing but Rust.
 #![cfg_attr(windows, no_std)]
@@ -31,8 +35,11 @@
 )]
 
 mod add_device;
+mod csq;
 mod device;
+mod dpc;
 mod driver;
+mod event;
 mod extension;
 mod held;
 mod hold;
@@ -41,7 +48,11 @@ mod irp;
 mod irql;
 mod kind;
 mod layout;
+mod list;
+pub mod mdl;
 mod observe;
+#[doc(hidden)]
+pub mod parts;
 pub mod pool;
 pub mod processor;
 mod raw_irp;
@@ -55,21 +66,28 @@ mod spin_lock;
 mod status;
 mod sync;
 pub mod time;
+mod timer;
+mod work_item;
 
 pub use add_device::AddDevice;
+pub use csq::{Queue, Queued};
 pub use device::Device;
 pub use driver::{Driver, driver_entry};
+pub use event::{Event, EventKind, Notification, Synchronization};
 pub use held::Held;
 pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected};
 pub use irql::{Dispatch, Passive};
 pub use observe::{Observe, View, WithSlot};
+pub use parts::Parts;
 pub use remove_device::RemoveDevice;
 pub use remove_lock::KeptDevice;
 pub use request::{MustPass, MustSucceed, Query, Request};
 pub use slab::{Slab, Slot};
 pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use status::{NtError, NtStatus};
+pub use timer::{Expire, Timer};
+pub use work_item::{Work, WorkItem};
 
 /// The kernel's own types, for the signature of `DriverEntry`.
 pub mod raw {

@@ -56,14 +56,20 @@ impl<'irp, D: Driver> RemoveDevice<'irp, D> {
 
     /// Sends the IRP down, waits until no other request is in this driver, and takes the device out of its stack.
     ///
+    /// First the device's parts are drained, see [`parts!`](crate::parts): what waits in its queues is let go, its timers are
+    /// stopped, and its work items have run.
+    ///
     /// The order is the documented one: those below are told first and let go of what they hold, requests that still
     /// run in this driver end, and only then is the device detached and deleted. The request may not fail, and what
     /// the lower driver returned is returned.
     ///
-    /// A request that this driver holds and nothing else will complete must be completed before: it would be waited for
+    /// A request that this driver holds elsewhere and nothing else will complete must be completed before: it would be waited for
     /// without end.
     pub fn call_detach_and_delete(self) -> Dispatched<'irp> {
-        let Self { raw, device, irql, .. } = self;
+        let Self {
+            raw, device, mut irql, ..
+        } = self;
+        device.device().drain(&mut irql);
         // SAFETY: we own the IRP.
         unsafe { layout::irp::status(raw.as_ptr()).write(NtStatus::SUCCESS.to_raw()) };
         // SAFETY: as above.
@@ -72,7 +78,7 @@ impl<'irp, D: Driver> RemoveDevice<'irp, D> {
         let status = unsafe { raw_irp::call(raw, device.device().lower()) };
         // SAFETY: this is the removal (invariant).
         let device = unsafe { device.release_and_wait(&irql) };
-        // SAFETY: the wait just ended: nobody else holds the lock, and nobody can acquire it.
+        // SAFETY: drained above, and the wait just ended: nobody else holds the lock, and nobody can acquire it.
         unsafe { device.detach_and_delete(&irql) };
         Dispatched::new(status)
     }

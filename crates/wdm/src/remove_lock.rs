@@ -97,6 +97,15 @@ impl<D: Driver> Locked<D> {
         Ok(Self { device, tag: irp })
     }
 
+    /// Takes over an acquisition that was left with the IRP it was made for.
+    ///
+    /// # Safety
+    ///
+    /// A guard of `device` for `irp` was forgotten, and this is done once for it.
+    pub(crate) unsafe fn take_over(device: Device<D>, irp: NonNull<IRP>) -> Self {
+        Self { device, tag: irp }
+    }
+
     /// The device that this guard keeps.
     pub(crate) fn device(&self) -> &Device<D> {
         &self.device

@@ -10,7 +10,7 @@ use crate::{
     device::Device,
     driver::Driver,
     irp::{Dispatched, Irp, Rejected},
-    irql::Dispatch,
+    irql::{Dispatch, Passive},
     kind::Kind,
     layout::io_stack_location,
     remove_device::RemoveDevice,
@@ -92,7 +92,15 @@ pub struct MustSucceed<'irp, D: Driver>(Irp<'irp, D>);
 
 impl<'irp, D: Driver> MustSucceed<'irp, D> {
     /// Sets STATUS_SUCCESS, as every driver does that has handled the request, and sends the IRP down.
+    ///
+    /// At IRP_MN_SURPRISE_REMOVAL the device's parts are drained before, see [`parts!`](crate::parts): nothing may wait for a
+    /// device that is gone.
     pub fn succeed_and_call(self) -> Dispatched<'irp> {
+        if Kind::of(self.0.major_function(), self.0.minor_function()) == Kind::SurpriseRemoval {
+            // SAFETY: the PnP manager sends this request at PASSIVE_LEVEL, and the IRP's own token is not used meanwhile.
+            let mut irql = unsafe { Passive::assume() };
+            self.0.device().drain(&mut irql);
+        }
         self.0.set_status(NtStatus::SUCCESS);
         self.0.skip_and_call()
     }

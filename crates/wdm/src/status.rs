@@ -59,6 +59,12 @@ impl NtError {
     /// There is no memory for it.
     pub const INSUFFICIENT_RESOURCES: Self = Self(NtStatus(wdk_sys::STATUS_INSUFFICIENT_RESOURCES));
 
+    /// The request was cancelled by whoever sent it.
+    pub const CANCELLED: Self = Self(NtStatus(wdk_sys::STATUS_CANCELLED));
+
+    /// The device is being removed.
+    pub const DELETE_PENDING: Self = Self(NtStatus(wdk_sys::STATUS_DELETE_PENDING));
+
     /// A driver did something that it should not have.
     pub(crate) const INTERNAL_ERROR: Self = Self(NtStatus(wdk_sys::STATUS_INTERNAL_ERROR));
 }

@@ -1,8 +1,11 @@
-//! The performance counter: time in ticks, good for measuring spans and for nothing else.
+//! Two clocks: the performance counter, whose ticks are good for measuring spans, and the interrupt time, which timers go by.
 
-use core::{mem::MaybeUninit, num::NonZeroU64, ptr};
+use core::{mem::MaybeUninit, num::NonZeroU64, ptr, time::Duration};
 
-use wdk_sys::{LARGE_INTEGER, ntddk::KeQueryPerformanceCounter};
+use wdk_sys::{
+    LARGE_INTEGER,
+    ntddk::{KeQueryPerformanceCounter, KeQueryUnbiasedInterruptTime},
+};
 
 use crate::layout::large_integer;
 
@@ -45,4 +48,53 @@ pub fn frequency_hz() -> NonZeroU64 {
     let frequency = unsafe { large_integer::quad_part(frequency.as_mut_ptr()).read() };
     // The counter runs on every Windows there is. One tick a second is what a counter that stood still would show.
     NonZeroU64::new(frequency.cast_unsigned()).unwrap_or(NonZeroU64::MIN)
+}
+
+/// How many nanoseconds the kernel's unit of time has.
+const UNIT_NANOSECONDS: u128 = 100;
+
+/// A point in the time that a [`Timer`](crate::Timer) goes by: since the system started, without the time that it slept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InterruptTime(u64);
+
+impl InterruptTime {
+    /// The time now, as of the last clock interrupt.
+    #[must_use]
+    pub fn now() -> Self {
+        // SAFETY: allowed at any IRQL.
+        Self(unsafe { KeQueryUnbiasedInterruptTime() })
+    }
+
+    /// The time so much later.
+    #[must_use]
+    pub const fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(units(span)))
+    }
+
+    /// How long it is until `later`; nothing where that has passed.
+    #[must_use]
+    pub const fn until(self, later: Self) -> Duration {
+        let units = later.0.saturating_sub(self.0);
+        Duration::from_nanos(units.saturating_mul(UNIT_NANOSECONDS as u64))
+    }
+}
+
+/// A span in the kernel's unit, rounded up, so that nobody waits for less.
+const fn units(span: Duration) -> u64 {
+    let units = span.as_nanos().div_ceil(UNIT_NANOSECONDS);
+    if units > u64::MAX as u128 {
+        u64::MAX
+    } else {
+        units as u64
+    }
+}
+
+/// A span from now on, as the kernel's functions take it. The shortest there is is one unit: 0 would be a date.
+pub(crate) fn relative(span: Duration) -> LARGE_INTEGER {
+    let units = i64::try_from(units(span)).unwrap_or(i64::MAX).max(1);
+    let mut time = MaybeUninit::<LARGE_INTEGER>::zeroed();
+    // SAFETY: of the union, the whole is written.
+    unsafe { large_integer::quad_part(time.as_mut_ptr()).write(units.wrapping_neg()) };
+    // SAFETY: as above.
+    unsafe { time.assume_init() }
 }

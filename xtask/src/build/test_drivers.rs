@@ -1,7 +1,7 @@
-//! The drivers that the tests load: one for each folder of `tests/drivers`, built as irpscope.sys is.
+//! The drivers that the tests load: one for each folder of `tests/drivers` and `examples`, built as irpscope.sys is.
 //!
 //! They go to `target/drivers`, each as `NAME.sys` with its debugging information and its map. They are never part of a
-//! package, and the image gate does not look at them: what they do wrong, they do on purpose.
+//! package, and the image gate does not look at them: what those of `tests/drivers` do wrong, they do on purpose.
 
 use std::{
     fs,
@@ -14,13 +14,13 @@ use super::{Artifacts, Builder, write_whole};
 use crate::{target::Profile, workspace::Workspace};
 
 /// Where their packages are, each in a folder of its own name.
-const SOURCES: &str = "tests/drivers";
+const SOURCES: [&str; 2] = ["tests/drivers", "examples"];
 
 /// Where they go, below `target`.
 const FOLDER: &str = "drivers";
 
 impl Builder {
-    /// Builds every driver of `tests/drivers` and gives back the images, sorted by name.
+    /// Builds every driver of `tests/drivers` and `examples` and gives back the images, sorted by name.
     ///
     /// # Errors
     ///
@@ -41,19 +41,21 @@ impl Builder {
     }
 }
 
-/// The drivers of `tests/drivers`, sorted: the folders there that have a manifest.
+/// The drivers of `tests/drivers` and `examples`, sorted: the folders there that have a manifest.
 ///
 /// # Errors
 ///
-/// The folder cannot be read.
+/// A folder cannot be read.
 pub(crate) fn names(workspace: &Workspace) -> Result<Vec<String>> {
-    let folder = workspace.root().join(SOURCES);
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
     let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.path().join("Cargo.toml").is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
+    for source in SOURCES {
+        let folder = workspace.root().join(source);
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            if entry.path().join("Cargo.toml").is_file() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
         }
     }
     names.sort();
@@ -83,15 +85,20 @@ mod tests {
     #[test]
     fn a_test_driver_is_a_folder_with_a_manifest() {
         let root = tempfile::tempdir().unwrap();
-        let drivers = root.path().join(SOURCES);
-        for name in ["b", "a", "left-over"] {
-            fs::create_dir_all(drivers.join(name)).unwrap();
-        }
-        for name in ["b", "a"] {
-            fs::write(drivers.join(name).join("Cargo.toml"), "").unwrap();
+        let [drivers, examples] = SOURCES.map(|source| root.path().join(source));
+        for folder in [
+            drivers.join("c"),
+            drivers.join("a"),
+            examples.join("b"),
+            drivers.join("left-over"),
+        ] {
+            fs::create_dir_all(&folder).unwrap();
+            if !folder.ends_with("left-over") {
+                fs::write(folder.join("Cargo.toml"), "").unwrap();
+            }
         }
         fs::write(drivers.join("README.md"), "").unwrap();
-        assert_eq!(names(&Workspace::at(root.path())).unwrap(), ["a", "b"]);
+        assert_eq!(names(&Workspace::at(root.path())).unwrap(), ["a", "b", "c"]);
     }
 
     #[test]

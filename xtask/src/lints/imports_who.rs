@@ -51,6 +51,12 @@ const LAYERS: &[Layer] = &[
         members: &[],
         wdk: &[],
     },
+    // What a driver needs that somebody else writes.
+    Layer {
+        folder: "examples/delay",
+        members: &["crates/wdm"],
+        wdk: &["wdk-build", "wdk-panic"],
+    },
     Layer {
         // policy to read statistics out of memory with, as a debugger does.
         folder: "tests",

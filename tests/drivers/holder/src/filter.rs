@@ -26,6 +26,7 @@ pub(crate) struct State {
 
 impl Driver for Holder {
     type State = State;
+    type Parts = ();
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
         let slab = Slab::new(1, TAG)?;
