@@ -6,7 +6,11 @@
 //! What it is not: the registry. Where a value comes from and how it is read is the driver's business, which says what it
 //! [`Found`].
 
-use core::num::NonZeroU32;
+use core::{
+    num::NonZeroU32,
+    // The processor's own in every build: nothing is ordered by it, and it stands in a static.
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// Where a setting may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +115,43 @@ macro_rules! settings {
                 match setting {
                     $(Setting::$setting => self.$field = value,)*
                 }
+            }
+        }
+
+        /// A configuration that can stand in a static: what the service's key says, for the devices that come later.
+        ///
+        /// It is stored once, before anybody loads it; its words are not one value while it is being stored.
+        #[derive(Debug)]
+        pub struct Shared {
+            $($field: AtomicU32,)*
+        }
+
+        impl Shared {
+            /// The defaults.
+            #[must_use]
+            pub const fn new() -> Self {
+                Self {
+                    $($field: AtomicU32::new(Configuration::DEFAULT.$field),)*
+                }
+            }
+
+            /// Keeps it for [`load`](Self::load).
+            pub fn store(&self, configuration: &Configuration) {
+                $(self.$field.store(configuration.$field, Ordering::Relaxed);)*
+            }
+
+            /// What was stored.
+            #[must_use]
+            pub fn load(&self) -> Configuration {
+                Configuration {
+                    $($field: self.$field.load(Ordering::Relaxed),)*
+                }
+            }
+        }
+
+        impl Default for Shared {
+            fn default() -> Self {
+                Self::new()
             }
         }
     };

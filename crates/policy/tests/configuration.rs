@@ -4,7 +4,7 @@
 use core::num::NonZeroU32;
 use std::collections::BTreeSet;
 
-use policy::configuration::{Configuration, Found, Ignored, Key, Keys, Setting};
+use policy::configuration::{Configuration, Definition, Found, Ignored, Key, Keys, Setting, Shared};
 use proptest::prelude::*;
 
 fn found() -> impl Strategy<Value = Found> {
@@ -85,7 +85,10 @@ proptest! {
 fn the_limits_themselves_are_taken_and_what_is_next_to_them_is_not() {
     for &setting in Setting::ALL {
         let definition = setting.definition();
-        let take = |value| Configuration::DEFAULT.take(setting, Key::Service, Found::Dword(value));
+        let take = |value| {
+            let mut configuration = Configuration::DEFAULT;
+            configuration.take(setting, Key::Service, Found::Dword(value))
+        };
         assert_eq!(take(definition.minimum), Ok(()), "{setting:?}");
         assert_eq!(take(definition.maximum), Ok(()), "{setting:?}");
         for outside in [
@@ -121,6 +124,26 @@ fn the_device_outweighs_the_service_and_the_service_the_default() {
         .take(Setting::Slots, Key::Device, Found::Dword(256))
         .unwrap();
     assert_eq!(slots(&configuration), 256);
+}
+
+#[test]
+fn what_the_service_says_is_kept_for_the_devices_that_come_later() {
+    let shared = Shared::new();
+    assert_eq!(shared.load(), Configuration::DEFAULT);
+    let mut configuration = Configuration::DEFAULT;
+    for &setting in Setting::ALL {
+        let Definition {
+            minimum,
+            maximum,
+            default,
+            ..
+        } = *setting.definition();
+        let other = if default == maximum { minimum } else { maximum };
+        configuration.take(setting, Key::Service, Found::Dword(other)).unwrap();
+        assert_ne!(configuration.get(setting), default);
+    }
+    shared.store(&configuration);
+    assert_eq!(shared.load(), configuration);
 }
 
 #[test]

@@ -18,21 +18,27 @@ kernel_imports! {
         ExAllocatePool2(8, 8, 4) -> 8;
         ExFreePoolWithTag(8, 4);
         IoAcquireRemoveLockEx(8, 8, 8, 4, 4) -> 4;
+        IoAllocateErrorLogEntry(8, 1) -> 8;
         IoAttachDeviceToDeviceStackSafe(8, 8, 8) -> 4;
         IoCreateDevice(8, 4, 8, 4, 4, 1, 8) -> 4;
         IoDeleteDevice(8);
         IoDetachDevice(8);
         IoGetAttachedDeviceReference(8) -> 8;
         IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
+        IoOpenDeviceRegistryKey(8, 4, 4, 8) -> 4;
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);
         IoReleaseRemoveLockEx(8, 8, 4);
         IoSetCompletionRoutineEx(8, 8, 8, 8, 1, 1, 1) -> 4;
+        IoWriteErrorLogEntry(8);
         IofCallDriver(8, 8) -> 4;
         IofCompleteRequest(8, 1);
         KeBugCheckEx(4, 8, 8, 8, 8);
         KeGetCurrentProcessorNumberEx(8) -> 4;
         KeQueryMaximumProcessorCountEx(2) -> 4;
         ObfDereferenceObject(8) -> 8;
+        ZwClose(8) -> 4;
+        ZwOpenKey(8, 4, 8) -> 4;
+        ZwQueryValueKey(8, 8, 4, 8, 4, 8) -> 4;
     }
 
     "HAL.dll" {

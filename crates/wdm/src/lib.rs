@@ -16,6 +16,8 @@
 //! * [`Passive`] and [`Dispatch`] say what a thread may call. A [`SpinLock`] that is held keeps them, so no IRP is
 //!   completed or sent under it.
 //! * [`pool`], [`processor`] and [`time`] are what a driver counts and keeps its counts with.
+//! * [`registry`] reads a driver's settings, and [`error_log`] tells whoever looks after the machine what came of them.
+//! * [`bug_check`] is the end, for what can only be a system that is damaged.
 //!
 //! It is not a framework: it queues nothing, follows no power policy and keeps no state that the driver cannot see.
 //!
@@ -31,8 +33,12 @@
 )]
 
 mod add_device;
+pub mod bug_check;
 mod device;
+mod device_control;
 mod driver;
+mod driver_entry;
+pub mod error_log;
 mod extension;
 mod held;
 mod hold;
@@ -45,6 +51,7 @@ mod observe;
 pub mod pool;
 pub mod processor;
 mod raw_irp;
+pub mod registry;
 mod remove_device;
 mod remove_lock;
 mod rendezvous;
@@ -55,10 +62,14 @@ mod spin_lock;
 mod status;
 mod sync;
 pub mod time;
+mod unicode_string;
 
 pub use add_device::AddDevice;
+pub use bug_check::Invariant;
 pub use device::Device;
+pub use device_control::Buffered;
 pub use driver::{Driver, driver_entry};
+pub use driver_entry::DriverEntry;
 pub use held::Held;
 pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected};
