@@ -1,15 +1,19 @@
 //! What the filter does with each device and each request.
 
-use policy::{Operation, Statistics};
-use wdm::{AddDevice, Device, Driver, Irp, NtError, Outcome, Request, processor};
+use policy::{Operation, Statistics, configuration::Configuration};
+use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Request, processor};
 
-use crate::following::{Following, Timing};
+use crate::{
+    bypass_io, configuration, events, fatal,
+    following::{Following, Timing},
+};
 
 /// The filter: on every device that it is asked to join, where it follows each READ and WRITE that it can.
 pub(crate) enum Filter {}
 
 /// What the filter keeps for a device.
 pub(crate) struct State {
+    configuration: Configuration,
     /// Where there was no memory for it when the device was added, the filter is on the device all the same and lets
     /// every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots from;
     /// it counts nothing then, and says so by having no statistics.
@@ -17,6 +21,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// What the device goes by.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
     /// Counts with the statistics of the device, where it has any, in the shard of this processor.
     pub(crate) fn count(&self, count: impl FnOnce(Statistics<'_>, usize)) {
         if let Some(statistics) = self.following.statistics() {
@@ -29,9 +38,24 @@ impl Driver for Filter {
     type State = State;
     type Parts = ();
 
-    fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
-        let following = Following::new();
-        add.attach(State { following })
+    fn initialise(mut entry: DriverEntry<'_>) -> Result<(), NtError> {
+        configuration::initialise(&mut entry);
+        Ok(())
+    }
+
+    fn add_device(mut add: AddDevice<'_, Self>) -> Result<(), NtError> {
+        let configuration = configuration::of_device(&mut add);
+        if !configuration.attach() {
+            return Ok(());
+        }
+        let following = Following::new(&configuration);
+        if following.statistics().is_none() && configuration.log_events() {
+            events::not_followed(&mut add);
+        }
+        add.attach(State {
+            configuration,
+            following,
+        })
     }
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
@@ -46,12 +70,19 @@ impl Driver for Filter {
             Request::Read { irp, length } => follow(irp, Operation::Read, length)?,
             Request::Write { irp, length } => follow(irp, Operation::Write, length)?,
             Request::MustPass(irp) => irp.skip_and_call(),
-            Request::Other(irp) => irp.skip_and_call(),
+            Request::Other(irp) => match bypass_io::veto(irp) {
+                Ok(refused) => refused?,
+                Err(irp) => irp.skip_and_call(),
+            },
         })
     }
 
     fn held_dropped(device: &Device<Self>) {
         device.state().count(|statistics, shard| statistics.held_dropped(shard));
+    }
+
+    fn broken(invariant: Invariant) -> ! {
+        fatal::broken(invariant)
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! All of it is allocated when the device is added. After that nothing is, however many requests come.
 
-use policy::{DeviceStatistics, Operation, Shard, Statistics, clock::Clock};
+use core::num::NonZeroU32;
+
+use policy::{DeviceStatistics, Operation, Shard, Statistics, clock::Clock, configuration::Configuration};
 use wdm::{
     Device, NtError, Observe, Slab, View,
     pool::{Array, Tag},
@@ -16,12 +18,14 @@ const STATISTICS_TAG: Tag = Tag::new(*b"ISst");
 const SLAB_TAG: Tag = Tag::new(*b"ISsl");
 const RESERVE_TAG: Tag = Tag::new(*b"ISrs");
 
-/// A small machine may have a fast disk too: 1,024 requests below us at once are followed on any.
-const SLAB_SHARDS_MIN: usize = 8;
-
-/// Paging I/O has its own slots, a quarter of the others: 512 at the least.
-const RESERVE_SHARDS_MIN: usize = 4;
-const PROCESSORS_PER_RESERVE_SHARD: usize = 4;
+const SLOTS_PER_SHARD: NonZeroU32 = {
+    #[expect(clippy::cast_possible_truncation, reason = "128")]
+    const SLOTS: u32 = Slab::<Filter, Timing>::SLOTS_PER_SHARD as u32;
+    match NonZeroU32::new(SLOTS) {
+        Some(slots) => slots,
+        None => NonZeroU32::MIN,
+    }
+};
 
 /// The statistics of a device and the slots for its requests.
 pub(crate) struct Following {
@@ -40,21 +44,22 @@ struct Memory {
 
 impl Memory {
     /// Allocates all of it, or nothing.
-    fn new() -> Result<Self, NtError> {
+    fn new(configuration: &Configuration) -> Result<Self, NtError> {
         let processors = processor::maximum();
-        let reserve = processors / PROCESSORS_PER_RESERVE_SHARD;
+        let slab = configuration.slab_shards(processors, SLOTS_PER_SHARD);
+        let reserve = configuration.reserve_shards(processors, SLOTS_PER_SHARD);
         Ok(Self {
             shards: Array::zeroed(processors, STATISTICS_TAG)?,
-            slab: Slab::new(processors.max(SLAB_SHARDS_MIN), SLAB_TAG)?,
-            reserve: Slab::new(reserve.max(RESERVE_SHARDS_MIN), RESERVE_TAG)?,
+            slab: Slab::new(slab, SLAB_TAG)?,
+            reserve: Slab::new(reserve, RESERVE_TAG)?,
         })
     }
 }
 
 impl Following {
     /// Allocates what it takes; where there is no memory for it, nothing is followed.
-    pub(crate) fn new() -> Self {
-        let memory = Memory::new().ok();
+    pub(crate) fn new(configuration: &Configuration) -> Self {
+        let memory = Memory::new(configuration).ok();
         let shards: &[Shard] = memory.as_ref().map_or(&[], |memory| &memory.shards);
         let clock = Clock::new(time::frequency_hz());
         Self {

@@ -16,7 +16,11 @@
     clippy::unwrap_used
 )]
 
+mod bypass_io;
+mod configuration;
 mod entry;
+mod events;
+mod fatal;
 mod filter;
 mod following;
 

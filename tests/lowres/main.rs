@@ -120,7 +120,9 @@ fn a_run_is_repeated_by_the_command_that_its_report_has() {
     let words: Vec<&str> = command.split(' ').collect();
     let after = |option: &'static str| {
         let words = &words;
-        (1..words.len()).filter_map(move |at| (words[at - 1] == option).then(|| words[at]))
+        (1..words.len())
+            .filter(move |&at| words[at - 1] == option)
+            .map(move |at| words[at])
     };
     assert_eq!(after("--seed").next(), Some("1"), "{command}");
     assert_eq!(after("--service").next(), Some("offender-leak-in-fallback-start"));
@@ -131,7 +133,7 @@ fn a_run_is_repeated_by_the_command_that_its_report_has() {
         .fail_sites(failing)
         .run_each()
         .unwrap();
-    assert_eq!(again, [run.clone()]);
+    assert_eq!(again, std::slice::from_ref(run));
 }
 
 #[test]

@@ -22,8 +22,8 @@ use crate::{
 /// The name of the image, its debugging information, its map and its catalog, but for the extension.
 const NAME: &str = "irpscope";
 
-/// Functions that may stop the machine. There are none: this driver has no reason to.
-const FATAL: &[&str] = &[];
+/// Functions that may stop the machine. That only `src/fatal.rs` calls it is a repository check.
+const FATAL: &[&str] = &["wdm::bug_check::stop"];
 
 /// What the image exports besides `DriverEntry`. wdk-sys defines these for the linker, under names of their own, and a
 /// symbol of a fixed name is one that rustc exports. Nobody calls them.

@@ -1,9 +1,12 @@
-//! What the filter counts for a device, and the arithmetic behind it: atomics and integers, and nothing else.
+//! What the filter counts for a device and what it decides, and the arithmetic behind it: atomics and integers, and
+//! nothing else.
 //!
 //! * [`DeviceStatistics`] is the head of a device's statistics, [`Shard`] the part that each processor counts in, and
 //!   [`Statistics`] the two together: what a dispatch or completion routine counts with.
 //! * [`Snapshot`] is what a reader gets, live or, with [`dump::read`], out of a memory dump.
 //! * [`histogram`] and [`clock`] measure.
+//! * [`configuration`] has every setting with its limits, [`bypass_io`] the answer to one request, and [`once`] keeps
+//!   what is told from being told again.
 //!
 //! It is not the driver: it knows no IRP, allocates nothing, calls nothing of the kernel, and any host tests it.
 //!
@@ -25,12 +28,15 @@
     clippy::unwrap_used
 )]
 
+pub mod bypass_io;
 pub mod clock;
+pub mod configuration;
 pub mod counters;
 pub mod dump;
 pub mod errors;
 pub mod histogram;
 pub mod in_flight;
+pub mod once;
 mod snapshot;
 mod statistics;
 pub mod sync;

@@ -12,17 +12,21 @@ use core::{
 use wdk_sys::{
     DEVICE_OBJECT, DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_INRUSH, DO_POWER_PAGABLE,
     DRIVER_OBJECT, FILE_DEVICE_SECURE_OPEN, FILE_FLOPPY_DISKETTE, FILE_READ_ONLY_DEVICE, FILE_REMOVABLE_MEDIA,
+    PLUGPLAY_REGKEY_DEVICE,
     ntddk::{
         IoAttachDeviceToDeviceStackSafe, IoCreateDevice, IoDeleteDevice, IoGetAttachedDeviceReference,
-        ObfDereferenceObject,
+        IoOpenDeviceRegistryKey, ObfDereferenceObject,
     },
 };
 
 use crate::{
     driver::Driver,
+    error_log::{self, Event},
     extension::Extension,
+    irql::Passive,
     layout::device_object,
     parts::{Making, Parts as _},
+    registry::{self, Key, OpenError},
     remove_lock::RemoveLock,
     status::{NtError, NtStatus},
 };
@@ -39,6 +43,7 @@ const INHERITED_CHARACTERISTICS: u32 = FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEV
 pub struct AddDevice<'call, D: Driver> {
     driver: NonNull<DRIVER_OBJECT>,
     physical_device: NonNull<DEVICE_OBJECT>,
+    irql: Passive,
     /// The call of the AddDevice routine, after which the physical device may go.
     call: PhantomData<&'call ()>,
     filter: PhantomData<fn() -> D>,
@@ -55,9 +60,38 @@ impl<D: Driver> AddDevice<'_, D> {
         Self {
             driver,
             physical_device,
+            // SAFETY: the PnP manager calls AddDevice at PASSIVE_LEVEL, and this is the only token of the call.
+            irql: unsafe { Passive::assume() },
             call: PhantomData,
             filter: PhantomData,
         }
+    }
+
+    /// Opens the hardware key of the device, where what is set for this one device is kept.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub fn hardware_key(&mut self) -> Result<Key<'_>, OpenError> {
+        let mut handle = ptr::null_mut();
+        // SAFETY: the physical device object is live during AddDevice, at PASSIVE_LEVEL, and the handle goes to a local.
+        let status = unsafe {
+            IoOpenDeviceRegistryKey(
+                self.physical_device.as_ptr(),
+                PLUGPLAY_REGKEY_DEVICE,
+                registry::ACCESS,
+                &raw mut handle,
+            )
+        };
+        // SAFETY: the handle is what this call opened, which gives kernel handles to drivers.
+        unsafe { Key::from_opened(NtStatus::from_raw(status), handle, &mut self.irql) }
+    }
+
+    /// Writes an event to the System log, about the driver: it has no device yet. Nothing happens where there is no
+    /// memory for it.
+    pub fn log(&mut self, event: &Event<'_>) {
+        // SAFETY: the driver object is there while AddDevice runs.
+        unsafe { error_log::write(self.driver.as_ptr().cast(), event, self.irql.as_dispatch()) };
     }
 
     /// Creates a filter device with `state` behind it and attaches it to the top of the stack.

@@ -5,11 +5,13 @@
 
 use core::ptr::NonNull;
 
-use wdk_sys::{DEVICE_OBJECT, DRIVER_OBJECT, IRP, NTSTATUS};
+use wdk_sys::{DEVICE_OBJECT, DRIVER_OBJECT, IRP, NTSTATUS, UNICODE_STRING};
 
 use crate::{
     add_device::AddDevice,
+    bug_check::{self, Invariant},
     device::Device,
+    driver_entry::DriverEntry,
     irp::{Irp, Outcome, Rejected},
     irql::Dispatch,
     layout::{self, MAJOR_FUNCTIONS},
@@ -32,6 +34,17 @@ pub trait Driver: Sized + 'static {
     /// drained when the device goes, by this library, see [`parts!`](crate::parts).
     type Parts: Parts<Self>;
 
+    /// Reads what the driver is to know before it is given a device, as its settings in the registry. Called once, at
+    /// PASSIVE_LEVEL, before anything else.
+    ///
+    /// # Errors
+    ///
+    /// The driver cannot be loaded, and no device that it is set up for is started: a driver that can do without what
+    /// it found missing should.
+    fn initialise(_entry: DriverEntry<'_>) -> Result<(), NtError> {
+        Ok(())
+    }
+
     /// Puts a filter on a device, or declines by returning without attaching one. Called at PASSIVE_LEVEL.
     ///
     /// # Errors
@@ -50,17 +63,37 @@ pub trait Driver: Sized + 'static {
     /// An IRP that was held has been dropped, and is about to be completed with an error: a fault of this driver, which
     /// it may want to count.
     fn held_dropped(_device: &Device<Self>) {}
+
+    /// This library has proof that memory was written over, or that safe code was got round: to go on would spread it.
+    /// Called at any IRQL.
+    ///
+    /// It stops the system. A driver that has a bug-check code of its own, and one place from which it uses it, does it
+    /// there.
+    fn broken(invariant: Invariant) -> ! {
+        bug_check::stop(BROKEN, [invariant as usize, 0, 0, 0])
+    }
 }
+
+/// What the system stops with where a driver has no code of its own: "WDM!".
+const BROKEN: u32 = u32::from_be_bytes(*b"WDM!");
 
 /// Makes `driver` the driver `D`: to be called by `DriverEntry`, which returns the result.
 ///
-/// It cannot fail: it fills in the driver object and allocates nothing.
+/// It fails only where [`Driver::initialise`] does: by itself it fills in the driver object and allocates nothing.
 ///
 /// # Safety
 ///
-/// `driver` is the driver object that the I/O manager passed to `DriverEntry`, which has not returned yet, and this is
-/// called once.
-pub unsafe fn driver_entry<D: Driver>(driver: NonNull<DRIVER_OBJECT>) -> NTSTATUS {
+/// The arguments are those that the I/O manager passed to `DriverEntry`, which has not returned yet, and this is called
+/// once.
+pub unsafe fn driver_entry<D: Driver>(
+    driver: NonNull<DRIVER_OBJECT>,
+    registry_path: NonNull<UNICODE_STRING>,
+) -> NTSTATUS {
+    // SAFETY: the I/O manager calls DriverEntry at PASSIVE_LEVEL, with arguments that stay while it runs.
+    let entry = unsafe { DriverEntry::from_raw(driver, registry_path) };
+    if let Err(error) = D::initialise(entry) {
+        return NtStatus::from(error).to_raw();
+    }
     let driver = driver.as_ptr();
     // Every major function: a filter that leaves one out fails, in the place of the device below, what that could do.
     // SAFETY: the driver object is ours to fill while DriverEntry runs.

@@ -18,6 +18,7 @@ kernel_imports! {
         ExAllocatePool2(8, 8, 4) -> 8;
         ExFreePoolWithTag(8, 4);
         IoAcquireRemoveLockEx(8, 8, 8, 4, 4) -> 4;
+        IoAllocateErrorLogEntry(8, 1) -> 8;
         IoAllocateMdl(8, 4, 1, 1, 8) -> 8;
         IoAllocateWorkItem(8) -> 8;
         IoAttachDeviceToDeviceStackSafe(8, 8, 8) -> 4;
@@ -32,10 +33,12 @@ kernel_imports! {
         IoFreeWorkItem(8);
         IoGetAttachedDeviceReference(8) -> 8;
         IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
+        IoOpenDeviceRegistryKey(8, 4, 4, 8) -> 4;
         IoQueueWorkItem(8, 8, 4, 8);
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);
         IoReleaseRemoveLockEx(8, 8, 4);
         IoSetCompletionRoutineEx(8, 8, 8, 8, 1, 1, 1) -> 4;
+        IoWriteErrorLogEntry(8);
         IofCallDriver(8, 8) -> 4;
         IofCompleteRequest(8, 1);
         KeBugCheckEx(4, 8, 8, 8, 8);
@@ -56,6 +59,9 @@ kernel_imports! {
         MmMapLockedPagesSpecifyCache(8, 1, 4, 8, 4, 4) -> 8;
         MmUnmapLockedPages(8, 8);
         ObfDereferenceObject(8) -> 8;
+        ZwClose(8) -> 4;
+        ZwOpenKey(8, 4, 8) -> 4;
+        ZwQueryValueKey(8, 8, 4, 8, 4, 8) -> 4;
     }
 
     "HAL.dll" {

@@ -11,8 +11,9 @@
 use core::mem::offset_of;
 
 use wdk_sys::{
-    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, LARGE_INTEGER, LIST_ENTRY, MDL, NTSTATUS,
-    PDRIVER_ADD_DEVICE, PDRIVER_DISPATCH, PDRIVER_UNLOAD, PIO_COMPLETION_ROUTINE,
+    DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_ERROR_LOG_PACKET, IO_STACK_LOCATION, IRP,
+    KEY_VALUE_PARTIAL_INFORMATION, LARGE_INTEGER, LIST_ENTRY, MDL, NTSTATUS, OBJECT_ATTRIBUTES, PDRIVER_ADD_DEVICE,
+    PDRIVER_DISPATCH, PDRIVER_UNLOAD, PIO_COMPLETION_ROUTINE, UNICODE_STRING,
 };
 
 use crate::list::Node;
@@ -69,6 +70,7 @@ layout! {
     irp = IRP, sizeof 0xd0 {
         0x8 mdl_address: *mut MDL = MdlAddress;
         0x10 flags: u32 = Flags;
+        0x18 system_buffer: *mut core::ffi::c_void = AssociatedIrp.SystemBuffer;
         0x30 status: NTSTATUS = IoStatus.__bindgen_anon_1.Status;
         0x38 information: wdk_sys::ULONG_PTR = IoStatus.Information;
         0x41 pending_returned: u8 = PendingReturned;
@@ -84,6 +86,9 @@ layout! {
         0x3 control: u8 = Control;
         0x8 read_length: u32 = Parameters.Read.Length;
         0x8 write_length: u32 = Parameters.Write.Length;
+        0x8 output_buffer_length: u32 = Parameters.DeviceIoControl.OutputBufferLength;
+        0x10 input_buffer_length: u32 = Parameters.DeviceIoControl.InputBufferLength;
+        0x18 io_control_code: u32 = Parameters.DeviceIoControl.IoControlCode;
         0x38 completion_routine: PIO_COMPLETION_ROUTINE = CompletionRoutine;
         0x40 context: *mut core::ffi::c_void = Context;
     }
@@ -93,6 +98,32 @@ layout! {
         0x20 start_va: *mut core::ffi::c_void = StartVa;
         0x28 byte_count: u32 = ByteCount;
         0x2c byte_offset: u32 = ByteOffset;
+    }
+    unicode_string = UNICODE_STRING, sizeof 0x10 {
+        0x0 length: u16 = Length;
+        0x2 maximum_length: u16 = MaximumLength;
+        0x8 buffer: *mut u16 = Buffer;
+    }
+    object_attributes = OBJECT_ATTRIBUTES, sizeof 0x30 {
+        0x0 length: u32 = Length;
+        0x8 root_directory: wdk_sys::HANDLE = RootDirectory;
+        0x10 object_name: *mut UNICODE_STRING = ObjectName;
+        0x18 attributes: u32 = Attributes;
+    }
+    // Its size is that of the head, padded, with one byte of the data.
+    key_value_partial_information = KEY_VALUE_PARTIAL_INFORMATION, sizeof 0x10 {
+        0x4 kind: u32 = Type;
+        0x8 data_length: u32 = DataLength;
+        0xc data: [u8; 1] = Data;
+    }
+    io_error_log_packet = IO_ERROR_LOG_PACKET, sizeof 0x30 {
+        0x2 dump_data_size: u16 = DumpDataSize;
+        0x4 number_of_strings: u16 = NumberOfStrings;
+        0x6 string_offset: u16 = StringOffset;
+        0xc error_code: NTSTATUS = ErrorCode;
+        0x10 unique_error_value: u32 = UniqueErrorValue;
+        0x14 final_status: NTSTATUS = FinalStatus;
+        0x28 dump_data: [u32; 1] = DumpData;
     }
     large_integer = LARGE_INTEGER, sizeof 0x8 {
         0x0 quad_part: i64 = QuadPart;

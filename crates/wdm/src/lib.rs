@@ -20,6 +20,8 @@
 //!   their place and drains when the device goes.
 //! * [`mdl`] has the memory that a request is for, and parts of it.
 //! * [`pool`], [`processor`] and [`time`] are what a driver counts and keeps its counts with.
+//! * [`registry`] reads a driver's settings, and [`error_log`] tells whoever looks after the machine what came of them.
+//! * [`bug_check`] is the end, for what can only be a system that is damaged.
 //!
 //! It is not a framework: it queues nothing by itself, follows no power policy and keeps no state that the driver cannot see.
 //!
@@ -35,10 +37,14 @@
 )]
 
 mod add_device;
+pub mod bug_check;
 mod csq;
 mod device;
+mod device_control;
 mod dpc;
 mod driver;
+mod driver_entry;
+pub mod error_log;
 mod event;
 mod extension;
 mod held;
@@ -56,6 +62,7 @@ pub mod parts;
 pub mod pool;
 pub mod processor;
 mod raw_irp;
+pub mod registry;
 mod remove_device;
 mod remove_lock;
 mod rendezvous;
@@ -67,12 +74,16 @@ mod status;
 mod sync;
 pub mod time;
 mod timer;
+mod unicode_string;
 mod work_item;
 
 pub use add_device::AddDevice;
+pub use bug_check::Invariant;
 pub use csq::{Queue, Queued};
 pub use device::Device;
+pub use device_control::Buffered;
 pub use driver::{Driver, driver_entry};
+pub use driver_entry::DriverEntry;
 pub use event::{Event, EventKind, Notification, Synchronization};
 pub use held::Held;
 pub use hold::{Hold, Next};

@@ -11,6 +11,7 @@ use core::{
 };
 
 use crate::{
+    bug_check::Invariant,
     driver::Driver,
     pool::{Array, Tag},
     processor,
@@ -67,6 +68,16 @@ impl<D: Driver, C: Send> Slab<D, C> {
         let index = shard.wrapping_mul(SLOTS_PER_SHARD).wrapping_add(place);
         // There is a cell for each bit, so this always finds one.
         self.cells.get(index).map(|cell| Slot(NonNull::from(cell)))
+    }
+}
+
+impl<D: Driver, C> Drop for Slab<D, C> {
+    fn drop(&mut self) {
+        // Whoever has a slot holds the device's remove lock, which was waited for. A completion routine that is still to
+        // run would find memory that is someone else's by then.
+        if !self.shards.iter().all(Shard::is_free) {
+            D::broken(Invariant::SlabFreedInUse);
+        }
     }
 }
 
@@ -168,6 +179,8 @@ impl<D: Driver, C> Drop for Slot<D, C> {
         let cell = unsafe { self.0.as_ref() };
         // SAFETY: the shards are in a block of the same slab.
         let home = unsafe { &*cell.home };
-        home.give_back(cell.place);
+        if !home.give_back(cell.place) {
+            D::broken(Invariant::SlotFreedTwice);
+        }
     }
 }

@@ -40,13 +40,20 @@ impl Shard {
         })
     }
 
-    /// Frees a slot. Nothing happens where there is no such slot.
-    pub(crate) fn give_back(&self, place: usize) {
+    /// Frees a slot. False where nobody had it, or there is no such slot.
+    #[must_use = "a slot that nobody had is one that two may have had"]
+    pub(crate) fn give_back(&self, place: usize) -> bool {
         let (word, bit) = (place / 64, place % 64);
-        if let Some(word) = self.words.get(word) {
-            // Release: what the owner did with the slot happens before the next owner's.
-            word.fetch_and(!1_u64.wrapping_shl(bit as u32), Ordering::Release);
-        }
+        let bit = 1_u64.wrapping_shl(bit as u32);
+        // Release: what the owner did with the slot happens before the next owner's.
+        self.words
+            .get(word)
+            .is_some_and(|word| word.fetch_and(!bit, Ordering::Release) & bit != 0)
+    }
+
+    /// Whether every slot is free, seen by one who knows that nobody takes any.
+    pub(crate) fn is_free(&self) -> bool {
+        self.words.iter().all(|word| word.load(Ordering::Acquire) == 0)
     }
 }
 

@@ -65,6 +65,27 @@ impl NtError {
     /// The device is being removed.
     pub const DELETE_PENDING: Self = Self(NtStatus(wdk_sys::STATUS_DELETE_PENDING));
 
+    /// There is no key, value or object of this name.
+    pub const OBJECT_NAME_NOT_FOUND: Self = Self(NtStatus(wdk_sys::STATUS_OBJECT_NAME_NOT_FOUND));
+
+    /// A part of the path is not there.
+    pub const OBJECT_PATH_NOT_FOUND: Self = Self(NtStatus(wdk_sys::STATUS_OBJECT_PATH_NOT_FOUND));
+
+    /// The object's security does not allow it.
+    pub const ACCESS_DENIED: Self = Self(NtStatus(wdk_sys::STATUS_ACCESS_DENIED));
+
+    /// What was asked for did not fit, and is cut off: a warning.
+    pub const BUFFER_OVERFLOW: Self = Self(NtStatus(wdk_sys::STATUS_BUFFER_OVERFLOW));
+
+    /// There is no room for what was asked for.
+    pub const BUFFER_TOO_SMALL: Self = Self(NtStatus(wdk_sys::STATUS_BUFFER_TOO_SMALL));
+
+    /// A structure is not as long as it must be.
+    pub const INFO_LENGTH_MISMATCH: Self = Self(NtStatus(wdk_sys::STATUS_INFO_LENGTH_MISMATCH));
+
+    /// What was asked for makes no sense.
+    pub const INVALID_PARAMETER: Self = Self(NtStatus(wdk_sys::STATUS_INVALID_PARAMETER));
+
     /// A driver did something that it should not have.
     pub(crate) const INTERNAL_ERROR: Self = Self(NtStatus(wdk_sys::STATUS_INTERNAL_ERROR));
 }

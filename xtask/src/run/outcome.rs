@@ -181,6 +181,7 @@ pub(super) mod tests {
             warnings: Vec::new(),
             error: None,
             messages: Vec::new(),
+            sites: None,
             log_hash: String::new(),
             counters: counters.map(|(name, count)| (name.to_owned(), count)).into(),
         };
@@ -202,6 +203,7 @@ pub(super) mod tests {
             message: "completed twice".to_owned(),
             irp_history: Vec::new(),
             stack: Vec::new(),
+            replay: None,
         }
     }
 

@@ -37,7 +37,7 @@ mod one_processor {
                 let all = (0..count).flat_map(|shard| (0..SLOTS_PER_SHARD).map(move |place| (shard, place)));
                 assert!(taken.iter().copied().eq(all), "{count} shards, hint {hint}");
                 for (shard, place) in taken {
-                    shards[shard].give_back(place);
+                    assert!(shards[shard].give_back(place));
                 }
             }
         }
@@ -60,7 +60,7 @@ mod one_processor {
         for place in 0..SLOTS_PER_SHARD {
             let shards = shards(1);
             while take(&shards, 0).is_some() {}
-            shards[0].give_back(place);
+            assert!(shards[0].give_back(place));
             assert_eq!(take(&shards, 0), Some((0, place)));
             assert_eq!(take(&shards, 0), None);
         }
