@@ -104,6 +104,7 @@ pub struct Lab<'a> {
     processors: usize,
     verifier: Verifier,
     service: Option<String>,
+    parameters: Vec<(String, u32)>,
     log: bool,
     run_seconds: Option<u64>,
     jobs: usize,
@@ -137,6 +138,7 @@ impl<'a> Lab<'a> {
             processors: 2,
             verifier: Verifier::default(),
             service: None,
+            parameters: Vec::new(),
             log: false,
             run_seconds: None,
             violations_max: VIOLATIONS_MAX,
@@ -185,6 +187,13 @@ impl<'a> Lab<'a> {
     #[must_use]
     pub fn service(mut self, service: &str) -> Self {
         self.service = Some(service.to_owned());
+        self
+    }
+
+    /// Puts a REG_DWORD into the `Parameters` key of the driver's service, before the driver is loaded.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: u32) -> Self {
+        self.parameters.push((name.to_owned(), value));
         self
     }
 
@@ -359,6 +368,7 @@ impl<'a> Lab<'a> {
             failures_per_mille: 60,
             log: self.log,
             service: self.service.clone().unwrap_or(stem),
+            parameters: self.parameters.clone(),
             scripted,
         };
         let machine = Machine::start(config, reporter);

@@ -4,6 +4,7 @@
 //! driver calls what is missing.
 
 mod device;
+mod error_log;
 mod executive;
 mod format;
 mod io;
@@ -12,6 +13,7 @@ mod leaf;
 mod list;
 mod locks;
 mod memory;
+mod query_table;
 mod registry;
 mod request;
 mod rtl;
@@ -150,7 +152,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 15] = [
+    let parts: [&'static [Export]; 16] = [
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
@@ -165,6 +167,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         device::EXPORTS,
         system::EXPORTS,
         registry::EXPORTS,
+        error_log::EXPORTS,
         start_io::EXPORTS,
     ];
     let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
