@@ -6,6 +6,7 @@ mod bypass_io;
 mod configuration;
 mod dispatch;
 mod entry;
+mod events;
 mod fatal;
 mod following;
 mod interleaved;
