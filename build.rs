@@ -40,7 +40,15 @@ mod driver {
         // The image names its debugging information without this machine's folders.
         println!("cargo::rustc-cdylib-link-arg=/PDBALTPATH:{name}.pdb");
         let script = Path::new(&env::var("OUT_DIR")?).join(format!("{name}.rc"));
-        let text = version_resource(&name)?;
+        let mut text = version_resource(&name)?;
+        // Only the driver that ships writes events.
+        if name == "irpscope" {
+            println!("cargo::rerun-if-changed=src/messages.in.rs");
+            let table = script.with_extension("mc.bin");
+            fs::write(&table, message_table())?;
+            // RT_MESSAGETABLE is 11. The name alone: the resource compiler looks beside the script.
+            text.push_str(&format!("1 11 \"{name}.mc.bin\"\n"));
+        }
         // Written only when it changes: its time is an input of the build.
         if !fs::read_to_string(&script).is_ok_and(|old| old == text) {
             fs::write(&script, text)?;
@@ -73,6 +81,52 @@ mod driver {
         }
         println!("cargo::rustc-link-arg-cdylib={}", resource.display());
         Ok(())
+    }
+
+    /// The number and the text of each event.
+    fn messages() -> Vec<(u32, &'static str)> {
+        macro_rules! messages {
+            ($($name:ident = $code:literal, $text:literal;)*) => {
+                vec![$(($code, $text)),*]
+            };
+        }
+        include!("src/messages.in.rs")
+    }
+
+    /// The message table of the image, as Microsoft's message compiler would make it: MESSAGE_RESOURCE_DATA with a block for
+    /// each run of numbers, and an entry for each message in UTF-16 with its zero, padded to four bytes.
+    fn message_table() -> Vec<u8> {
+        const UNICODE: u16 = 1;
+        let mut messages = messages();
+        messages.sort_unstable();
+        let mut blocks: Vec<(u32, u32, Vec<u8>)> = Vec::new();
+        for (code, text) in messages {
+            let mut units: Vec<u16> = format!("{text}\r\n\0").encode_utf16().collect();
+            if units.len() % 2 == 1 {
+                units.push(0);
+            }
+            let length = u16::try_from(4 + 2 * units.len()).expect("a message is short");
+            let entry = [length, UNICODE].into_iter().chain(units).flat_map(u16::to_le_bytes);
+            match blocks.last_mut() {
+                Some((_, last, entries)) if *last + 1 == code => {
+                    *last = code;
+                    entries.extend(entry);
+                }
+                _ => blocks.push((code, code, entry.collect())),
+            }
+        }
+        let mut offset = 4 + 12 * blocks.len();
+        let mut table = u32::try_from(blocks.len()).expect("few blocks").to_le_bytes().to_vec();
+        for (first, last, entries) in &blocks {
+            for word in [*first, *last, u32::try_from(offset).expect("a small table")] {
+                table.extend(word.to_le_bytes());
+            }
+            offset += entries.len();
+        }
+        for (_, _, entries) in blocks {
+            table.extend(entries);
+        }
+        table
     }
 
     /// The version resource, which says what the package's manifest says.

@@ -2,8 +2,12 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod attach;
+mod bypass_io;
+mod configuration;
 mod dispatch;
 mod entry;
+mod events;
+mod fatal;
 mod following;
 mod interleaved;
 mod layout;

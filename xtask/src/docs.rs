@@ -11,6 +11,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+use policy::configuration::{Keys, Setting};
+
 use crate::{
     gate,
     in_lab::{self, DocumentPart},
@@ -30,6 +32,8 @@ pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
     };
     let mut parts = vec![
         part("docs/image-gate.md", "checks", checks()),
+        part("docs/configuration.md", "events", events()),
+        part("docs/configuration.md", "settings", settings()),
         part("docs/inf.md", "rules", inf::rules_markdown()),
         part(
             "docs/build.md",
@@ -82,6 +86,43 @@ fn replaced(document: &str, name: &str, contents: &str) -> Result<String> {
     let (before, after) =
         parts.with_context(|| format!("the lines {} and {end} are missing: restore them", begin.trim_end()))?;
     Ok(format!("{before}{begin}\n{contents}\n{end}{after}"))
+}
+
+/// The table of what can be set.
+fn settings() -> String {
+    let mut table = String::from(
+        "| value | in the device's key too | from | to | default | meaning |\n|---|---|---|---|---|---|\n",
+    );
+    for definition in Setting::ALL.iter().map(|setting| setting.definition()) {
+        let device = match definition.keys {
+            Keys::ServiceAndDevice => "yes",
+            Keys::Service => "no",
+        };
+        let unit = match definition.unit {
+            "" => String::new(),
+            unit => format!(" {unit}"),
+        };
+        table.push_str(&format!(
+            "| `{}` | {device} | {} | {}{unit} | {} | {} |\n",
+            definition.name, definition.minimum, definition.maximum, definition.default, definition.meaning
+        ));
+    }
+    table
+}
+
+/// The table of what the driver writes to the System log.
+fn events() -> String {
+    macro_rules! messages {
+        ($($name:ident = $code:literal, $text:literal;)*) => {
+            [$(($code, $text)),*]
+        };
+    }
+    let messages: [(u32, &str); _] = include!("../../src/messages.in.rs");
+    let mut table = String::from("| event | text |\n|---|---|\n");
+    for (code, text) in messages {
+        table.push_str(&format!("| {} | {text} |\n", code & 0xFFFF));
+    }
+    table
 }
 
 /// The table of what the image gate checks.

@@ -70,6 +70,10 @@ struct Common {
     /// The name of the driver's service, the end of the registry path that it gets; that of its file by default.
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
+    /// A value in the Parameters key of the driver's service: a REG_DWORD, decimal or 0x and hexadecimal. Can be given
+    /// more than once.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, u32)>,
     /// How many seconds a run may take before it is given up; 30, and more where many requests are sent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
@@ -140,6 +144,19 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
         return Err(wrong());
     }
     Ok(first..=last)
+}
+
+fn parameter(text: &str) -> Result<(String, u32), String> {
+    let wrong = || format!("{text:?} is no parameter: write a name and a number of 32 bits, as in Name=1 or Name=0x10");
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let value = match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => value.parse(),
+    };
+    match value {
+        Ok(value) if !name.is_empty() => Ok((name.to_owned(), value)),
+        _ => Err(wrong()),
+    }
 }
 
 fn verifier(text: &str) -> Result<Verifier, String> {
@@ -253,6 +270,9 @@ fn lab<'a>(common: &Common) -> Result<Lab<'a>, String> {
     }
     if let Some(service) = &common.service {
         lab = lab.service(service);
+    }
+    for (name, value) in &common.parameters {
+        lab = lab.parameter(name, *value);
     }
     Ok(lab)
 }

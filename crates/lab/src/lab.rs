@@ -111,6 +111,7 @@ pub struct Lab<'a> {
     processors: usize,
     verifier: Verifier,
     service: Option<String>,
+    parameters: Vec<(String, u32)>,
     log: bool,
     run_seconds: Option<u64>,
     jobs: usize,
@@ -145,6 +146,7 @@ impl<'a> Lab<'a> {
             processors: PROCESSORS.into(),
             verifier: Verifier::default(),
             service: None,
+            parameters: Vec::new(),
             log: false,
             run_seconds: None,
             violations_max: VIOLATIONS_MAX,
@@ -194,6 +196,13 @@ impl<'a> Lab<'a> {
     #[must_use]
     pub fn service(mut self, service: &str) -> Self {
         self.service = Some(service.to_owned());
+        self
+    }
+
+    /// Puts a REG_DWORD into the `Parameters` key of the driver's service, before the driver is loaded.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: u32) -> Self {
+        self.parameters.push((name.to_owned(), value));
         self
     }
 
@@ -377,6 +386,7 @@ impl<'a> Lab<'a> {
             fail_sites,
             log: self.log,
             service: self.service.clone().unwrap_or(stem),
+            parameters: self.parameters.clone(),
             scripted,
         };
         let machine = Machine::start(config, reporter);

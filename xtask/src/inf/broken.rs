@@ -36,6 +36,7 @@ const BREAKS: &[(&str, &str, &str)] = &[
     ("assoc-service", "AddService = irpscope,,", "AddService = irpscope,0x00000002,"),
     ("boot-start", "StartType      = 0", "StartType      = 3"),
     ("driver-ver", "02/03/2026", "2026-02-03"),
+    ("event-source", r#""%13%\irpscope.sys""#, r#""%13%\other.sys""#),
     ("extension-class", "Class       = Extension", "Class       = DiskDrive"),
     ("extension-id", "{68bfd9af-", "{68bfd9a-"),
     ("file-copied", "[SourceDisksFiles]\r\n", "[SourceDisksFiles]\r\nreadme.txt = 1\r\n"),
@@ -43,6 +44,7 @@ const BREAKS: &[(&str, &str, &str)] = &[
     ("filter-service", "AddFilter = irpscope,", "AddFilter = irpscop,"),
     ("hardware-id", r"SCSI\DiskMsft____", r"SCSI\DiskMsft "),
     ("image-build", "10.0...19041", "10.0...18362"),
+    ("settings", "[irpscope_Parameters]\r\n", "[irpscope_Parameters]\r\nHKR,Parameters,Slots,0x00010003,1\r\n"),
     ("storage-features", "0x00010001,0x1", "0x00010001,0x0"),
 ];
 
@@ -63,9 +65,12 @@ const MORE_BREAKS: &[(&str, &str, &str)] = &[
     ("boot-start", "ErrorControl   = 1", "ErrorControl   = 3"),
     ("driver-ver", "1.20.3.65535", "1.20.3.65536"),
     ("driver-ver", "1.20.3.65535", "1.20.3"),
+    ("event-source", ",irpscope_Service,irpscope_Events", ",irpscope_Service"),
+    ("event-source", "HKR,,TypesSupported,0x00010001,0x7\r\n", ""),
     ("extension-class", "{e2f84ce7-", "{e2f84ce8-"),
     ("extension-id", "ExtensionId = {68bfd9af-b229-42d4-b087-dd65f8f6e57d}\r\n", ""),
     ("filter-position", "FilterPosition = Upper\r\n", ""),
+    ("settings", "[irpscope_Parameters]\r\n", "[irpscope_Parameters]\r\nHKR,Parameters,Slots,0x00010001,1024\r\n"),
     ("storage-features", "HKR,Parameters,StorageSupportedFeatures,0x00010001,0x1\r\n", ""),
     ("storage-features", "0x00010001,0x1", "0x00000000,1"),
 ];

@@ -1,7 +1,8 @@
 //! What the rules look at in services, filters and registry entries.
 
 use super::check::Problem;
-use super::package::{Package, RegistryEntry, number};
+use super::package::{Hkr, Package, RegistryEntry, number};
+use policy::configuration::Setting;
 
 /// `SPSVCINST_ASSOCSERVICE`: the service is the device's function driver.
 const ASSOC_SERVICE: u32 = 0x2;
@@ -14,6 +15,12 @@ const DELETE_STRING: u32 = 0x0001_8002;
 
 /// `FLG_ADDREG_TYPE_DWORD`.
 const DWORD: u32 = 0x0001_0001;
+
+/// `FLG_ADDREG_TYPE_EXPAND_SZ`.
+const EXPAND_SZ: u32 = 0x0002_0000;
+
+/// `FLG_ADDREG_NOCLOBBER`: a value that is there is kept.
+const NO_CLOBBER: u32 = 0x2;
 
 /// `STORAGE_SUPPORTED_FEATURES_BYPASS_IO`, the only bit that is defined.
 const BYPASS_IO: u32 = 0x1;
@@ -50,6 +57,14 @@ impl RegistryEntry<'_> {
     /// Whether it is a value that is set, and not a key alone.
     fn is_value(&self) -> bool {
         self.entry.values.len() > 2
+    }
+
+    /// Whether it is this value of its key, which is below `HKR`.
+    fn sets(&self, hkr: Hkr, key: &str, value: &str) -> bool {
+        self.hkr == hkr
+            && self.is_relative()
+            && self.entry.value(1).eq_ignore_ascii_case(key)
+            && self.entry.value(2).eq_ignore_ascii_case(value)
     }
 
     fn location(&self) -> String {
@@ -115,7 +130,7 @@ pub(super) fn values_relative(package: &Package<'_>) -> Vec<Problem> {
 
 pub(super) fn under_parameters(package: &Package<'_>) -> Vec<Problem> {
     let outside = package.registry.iter().filter(|entry| {
-        entry.of_service && entry.is_relative() && !entry.first_key().eq_ignore_ascii_case("Parameters")
+        entry.hkr == Hkr::Service && entry.is_relative() && !entry.first_key().eq_ignore_ascii_case("Parameters")
     });
     outside
         .map(|entry| {
@@ -219,10 +234,7 @@ pub(super) fn no_function_driver(package: &Package<'_>) -> Vec<Problem> {
 
 pub(super) fn storage_features(package: &Package<'_>) -> Vec<Problem> {
     let declared = package.registry.iter().any(|entry| {
-        entry.of_service
-            && entry.is_relative()
-            && entry.entry.value(1).eq_ignore_ascii_case("Parameters")
-            && entry.entry.value(2).eq_ignore_ascii_case("StorageSupportedFeatures")
+        entry.sets(Hkr::Service, "Parameters", "StorageSupportedFeatures")
             && entry.flags == DWORD
             && number(entry.entry.value(4)) == Some(BYPASS_IO)
     });
@@ -231,4 +243,52 @@ pub(super) fn storage_features(package: &Package<'_>) -> Vec<Problem> {
     }
     let message = "the service does not set HKR,Parameters,StorageSupportedFeatures,0x00010001,0x1";
     vec![Problem::at(0, message)]
+}
+
+pub(super) fn settings(package: &Package<'_>) -> Vec<Problem> {
+    let settings = Setting::ALL.iter().map(|setting| setting.definition());
+    let wrong = settings.flat_map(|setting| {
+        let (first, last) = (setting.minimum, setting.maximum);
+        let entries = package.registry.iter();
+        let set = entries.filter(move |entry| entry.sets(Hkr::Service, "Parameters", setting.name));
+        let wrong = set.filter(move |entry| {
+            let value = number(entry.entry.value(4));
+            entry.flags != DWORD | NO_CLOBBER || !value.is_some_and(|value| (first..=last).contains(&value))
+        });
+        wrong.map(move |entry| {
+            entry.problem(format!(
+                "{} is not 0x00010003 and a number from {first} to {last}: the driver would ignore it, or an update \
+                 overwrite what a user has set",
+                setting.name
+            ))
+        })
+    });
+    wrong.collect()
+}
+
+pub(super) fn event_source(package: &Package<'_>) -> Vec<Problem> {
+    let is_image = |file: &str| {
+        let mut copied = package.copied.iter();
+        let file = file.strip_prefix(r"%13%\");
+        file.is_some_and(|file| copied.any(|copied| copied.file.eq_ignore_ascii_case(file)))
+    };
+    let named = package.registry.iter().any(|entry| {
+        entry.sets(Hkr::EventSource, "", "EventMessageFile")
+            && entry.flags == EXPAND_SZ
+            && is_image(entry.entry.value(4))
+    });
+    let typed = package
+        .registry
+        .iter()
+        .any(|entry| entry.sets(Hkr::EventSource, "", "TypesSupported") && entry.flags == DWORD);
+    let missing = [(named, "EventMessageFile"), (typed, "TypesSupported")];
+    let missing = missing.into_iter().filter(|(is_there, _)| !is_there);
+    missing
+        .map(|(_, value)| {
+            Problem::at(
+                0,
+                format!("the service's event source does not set {value} as driver.inx does"),
+            )
+        })
+        .collect()
 }

@@ -126,9 +126,17 @@ pub(super) struct Copied<'a> {
 #[derive(Debug)]
 pub(super) struct RegistryEntry<'a> {
     pub(super) entry: &'a Entry,
-    /// Whether `HKR` is the key of a service here, and not that of the device.
-    pub(super) of_service: bool,
+    pub(super) hkr: Hkr,
     pub(super) flags: u32,
+}
+
+/// Whose key `HKR` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hkr {
+    Device,
+    Service,
+    /// Where the System log knows a service by.
+    EventSource,
 }
 
 /// A section that a directive names and that is not there.
@@ -266,13 +274,13 @@ impl<'a> Package<'a> {
         for name in std::iter::once(found.clone()).chain(suffixed) {
             if let Some(section) = self.reach(&name) {
                 for entry in &section.entries {
-                    self.add_directive(entry, false);
+                    self.add_directive(entry, Hkr::Device);
                 }
             }
         }
     }
 
-    fn add_directive(&mut self, entry: &'a Entry, of_service: bool) {
+    fn add_directive(&mut self, entry: &'a Entry, hkr: Hkr) {
         let Some(directive) = entry.key.as_deref() else {
             return;
         };
@@ -283,7 +291,7 @@ impl<'a> Package<'a> {
                     if let Some(section) = self.reach_or_miss(name, directive, entry.line) {
                         self.registry.extend(section.entries.iter().map(|entry| RegistryEntry {
                             entry,
-                            of_service,
+                            hkr,
                             flags: number(entry.value(3)).unwrap_or(0),
                         }));
                     }
@@ -298,6 +306,10 @@ impl<'a> Package<'a> {
             }
             "addservice" => {
                 let section = self.reach_or_miss(entry.value(2), directive, entry.line);
+                let events = match entry.value(3) {
+                    "" => None,
+                    name => self.reach_or_miss(name, directive, entry.line),
+                };
                 self.services.push(Service {
                     name: entry.value(0),
                     flags: number(entry.value(1)).unwrap_or(0),
@@ -305,7 +317,10 @@ impl<'a> Package<'a> {
                     section,
                 });
                 for entry in section.into_iter().flat_map(|section| &section.entries) {
-                    self.add_directive(entry, true);
+                    self.add_directive(entry, Hkr::Service);
+                }
+                for entry in events.into_iter().flat_map(|section| &section.entries) {
+                    self.add_directive(entry, Hkr::EventSource);
                 }
             }
             "addfilter" => {

@@ -100,6 +100,8 @@ pub(super) const RULES: &[Rule] = &[
         check_service::boot_start),
     rule("driver-ver", Ours, "DriverVer is stamped: mm/dd/yyyy, and four numbers up to 65535.",
         check_version::driver_ver),
+    rule("event-source", Ours, "The service has an event source, whose messages are in the image that is copied.",
+        check_service::event_source),
     rule("extension-class", Ours, "Class and ClassGuid are those of extension INFs.",
         check_version::extension_class),
     rule("extension-id", Ours, "ExtensionId is there, a GUID in braces.",
@@ -114,6 +116,8 @@ pub(super) const RULES: &[Rule] = &[
         check_install::hardware_ids),
     rule("image-build", Ours, "Models are decorated for build 19041 or later, whose kernel exports what the image imports.",
         check_install::image_loads),
+    rule("settings", Ours, "A setting of the driver that is set is a REG_DWORD within its limits, and one that is there is kept.",
+        check_service::settings),
     rule("storage-features", Ours, "The service sets Parameters\\StorageSupportedFeatures to 1, which says that it answers for BypassIO.",
         check_service::storage_features),
 ];

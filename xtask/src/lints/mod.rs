@@ -6,7 +6,9 @@
 mod field_access;
 mod file_head;
 mod imports_who;
+mod no_infallible_allocation;
 mod no_unfinished;
+mod one_bug_check;
 mod speaks_only_of_itself;
 mod tree;
 mod unsafe_home;
@@ -43,7 +45,9 @@ pub fn run(root: &Path) -> Result<Vec<Finding>> {
         field_access::check,
         file_head::check,
         imports_who::check,
+        no_infallible_allocation::check,
         no_unfinished::check,
+        one_bug_check::check,
         speaks_only_of_itself::check,
         unsafe_home::check,
     ] {

@@ -292,6 +292,23 @@ structures! {
         0x10 csq: usize => CSQ: usize,
     }
 
+    /// IO_ERROR_LOG_PACKET, as far as it says what the entry is about; the data begins in its last field.
+    io_error_log_packet: IoErrorLogPacket, sizeof 0x30 {
+        0x0 major_function_code: u8,
+        0x1 retry_count: u8,
+        0x2 dump_data_size: u16 => DUMP_DATA_SIZE: u16,
+        0x4 number_of_strings: u16 => NUMBER_OF_STRINGS: u16,
+        0x6 string_offset: u16 => STRING_OFFSET: u16,
+        0x8 event_category: u16,
+        0xc error_code: u32 => ERROR_CODE: u32,
+        0x10 unique_error_value: u32 => UNIQUE_ERROR_VALUE: u32,
+        0x14 final_status: i32 => FINAL_STATUS: i32,
+        0x18 sequence_number: u32,
+        0x1c io_control_code: u32,
+        0x20 device_offset: u64,
+        0x28 dump_data: u32 => DUMP_DATA: u32,
+    }
+
     /// OBJECT_ATTRIBUTES.
     object_attributes: ObjectAttributes, sizeof 0x30 {
         0x0 length: u32,

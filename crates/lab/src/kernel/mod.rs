@@ -11,6 +11,7 @@ mod clock;
 mod data;
 mod emulation;
 pub(crate) mod entry;
+pub(crate) mod error_log;
 pub(crate) mod exports;
 mod fault;
 mod handles;
@@ -20,7 +21,7 @@ mod leftovers;
 mod load;
 pub(crate) mod observer;
 pub(crate) mod random;
-mod registry;
+pub(crate) mod registry;
 mod report;
 pub(crate) mod scheduler;
 pub(crate) mod sites;
@@ -40,6 +41,7 @@ use self::{
     clock::Clock,
     data::{KernelData, ProcessorData},
     entry::{Frame, Gate},
+    error_log::ErrorLog,
     exports::Call,
     handles::Handles,
     io::{
@@ -51,7 +53,7 @@ use self::{
     load::Driver,
     observer::{Moment, Observers, Planned},
     random::Random,
-    registry::Registry,
+    registry::{REG_DWORD, Registry},
     scheduler::Scheduler,
     sites::{FailSite, Sites},
     status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
@@ -97,6 +99,8 @@ pub(crate) struct Config {
     pub(crate) log: bool,
     /// The name of the driver's service, the last part of the registry path that DriverEntry gets.
     pub(crate) service: String,
+    /// What stands in the `Parameters` key of the service besides, each a REG_DWORD.
+    pub(crate) parameters: Vec<(String, u32)>,
     /// Whether a script decides what happens, and the seed nothing.
     pub(crate) scripted: bool,
 }
@@ -118,6 +122,7 @@ pub(crate) struct Machine {
     pub(crate) threads: Threads,
     pub(crate) handles: Handles,
     pub(crate) registry: Registry,
+    pub(crate) error_log: ErrorLog,
     pub(crate) kernel_data: KernelData,
     pub(crate) processor_data: ProcessorData,
     pub(crate) driver: RefCell<Option<Rc<Driver>>>,
@@ -242,6 +247,7 @@ impl Machine {
             threads: Threads::default(),
             handles: Handles::default(),
             registry: Registry::new(&config.service),
+            error_log: ErrorLog::default(),
             kernel_data,
             processor_data,
             driver: RefCell::default(),
@@ -260,6 +266,12 @@ impl Machine {
             config,
             reporter,
         }));
+        let parameters = Registry::parameters_path(&machine.config.service);
+        for (name, value) in &machine.config.parameters {
+            machine
+                .registry
+                .set(&parameters, name, REG_DWORD, value.to_le_bytes().to_vec());
+        }
         MACHINE.set(Some(machine));
         fault::install(machine);
         machine

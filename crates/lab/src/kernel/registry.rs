@@ -24,6 +24,17 @@ pub(crate) struct Value {
     pub(crate) name: String,
     pub(crate) kind: u32,
     pub(crate) data: Vec<u8>,
+    /// How many bytes it claims to have beyond its data, as in a registry that is damaged.
+    pub(crate) missing: u32,
+}
+
+impl Value {
+    /// How long it says that it is.
+    pub(crate) fn length(&self) -> u32 {
+        u32::try_from(self.data.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.missing)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +66,20 @@ impl Registry {
     /// The path of a key below the services.
     pub(crate) fn service_path(name: &str) -> String {
         format!("{SERVICES}\\{name}")
+    }
+
+    /// The path of the key in which a driver keeps its settings.
+    pub(crate) fn parameters_path(service: &str) -> String {
+        format!("{SERVICES}\\{service}\\Parameters")
+    }
+
+    /// Takes a key away with all that is in it.
+    pub(crate) fn delete_all(&self, path: &str) {
+        let folded = fold(path);
+        let inside = format!("{folded}\\");
+        self.0
+            .borrow_mut()
+            .retain(|key, _| *key != folded && !key.starts_with(&inside));
     }
 
     /// Whether there is this key.
@@ -120,18 +145,24 @@ impl Registry {
 
     /// Sets a value of a key. False where there is no such key.
     pub(crate) fn set(&self, path: &str, name: &str, kind: u32, data: Vec<u8>) -> bool {
-        let mut keys = self.0.borrow_mut();
-        let Some(key) = keys.get_mut(&fold(path)) else {
-            return false;
-        };
-        key.values.insert(
-            fold(name),
+        self.put(
+            path,
             Value {
                 name: name.to_owned(),
                 kind,
                 data,
+                missing: 0,
             },
-        );
+        )
+    }
+
+    /// As [`Self::set`], with all there is to a value.
+    pub(crate) fn put(&self, path: &str, value: Value) -> bool {
+        let mut keys = self.0.borrow_mut();
+        let Some(key) = keys.get_mut(&fold(path)) else {
+            return false;
+        };
+        key.values.insert(fold(&value.name), value);
         true
     }
 

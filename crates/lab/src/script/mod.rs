@@ -37,6 +37,7 @@ mod call;
 mod device;
 mod disk;
 mod play;
+mod registry;
 mod request;
 mod sender;
 mod sight;
@@ -51,11 +52,15 @@ pub use self::{
     device::{Device, LowerDevice},
     disk::{Answer, Arrival},
     play::ScriptError,
+    registry::RegistryKey,
     request::{Request, Sent},
     world::World,
 };
 use crate::status::NtStatus;
-pub use crate::{kernel::observer::Moment, pool::Counters as PoolCounters};
+pub use crate::{
+    kernel::{error_log::LogEntry, observer::Moment},
+    pool::Counters as PoolCounters,
+};
 
 /// An address in the simulated machine.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ use crate::{
     },
 };
 
+const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
 const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
 const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
 
@@ -36,6 +37,8 @@ pub struct Request {
     pub parameters: [usize; 4],
     /// `Flags` of the IRP.
     pub flags: u32,
+    /// `AssociatedIrp.SystemBuffer`, where it is not null: see [`World::new_buffer`](super::World::new_buffer).
+    pub system_buffer: Address,
     /// The IRQL that it is sent at.
     pub irql: u8,
     /// Whether every byte of the IRP that neither the I/O manager nor the lab uses is filled with a pattern, and there
@@ -53,6 +56,7 @@ impl Request {
             status: if is_unsupported { INITIAL_STATUS } else { 0 },
             parameters: [0; 4],
             flags: 0,
+            system_buffer: Address::default(),
             irql: PASSIVE_LEVEL,
             patterned: false,
         }
@@ -72,6 +76,16 @@ impl Request {
         Self {
             parameters: [bytes as usize, 0, offset, 0],
             ..Self::new(major, 0)
+        }
+    }
+
+    /// A DEVICE_CONTROL with METHOD_BUFFERED: so many bytes of the buffer are input, and there is room for so many of
+    /// output.
+    pub fn device_control(code: u32, buffer: Address, input_bytes: u32, output_bytes: u32) -> Self {
+        Self {
+            parameters: [output_bytes as usize, input_bytes as usize, code as usize, 0],
+            system_buffer: buffer,
+            ..Self::new(IRP_MJ_DEVICE_CONTROL, 0)
         }
     }
 
@@ -131,6 +145,9 @@ impl Request {
         }
         irp::STATUS.set(address, self.status);
         irp::FLAGS.set(address, self.flags);
+        if self.system_buffer != Address::default() {
+            irp::SYSTEM_BUFFER.set(address, self.system_buffer.0);
+        }
         irp::THREAD.set(address, machine.processor_data.thread(machine.current()));
         let location = record.stack_location(stack_size);
         io_stack_location::MAJOR_FUNCTION.set(location, self.major);

@@ -9,6 +9,7 @@ use super::{
     sight::Calls,
 };
 use crate::{
+    guest,
     kernel::{
         Machine,
         io::{
@@ -110,6 +111,26 @@ impl World {
         let filter = lower.top_of_stack();
         assert_ne!(filter, lower, "AddDevice attached nothing");
         (lower, filter)
+    }
+
+    /// Makes a buffer for requests, in the kernel's memory. It stays until the script is over.
+    pub fn new_buffer(&self, bytes: &[u8]) -> Address {
+        let address = self.machine.kernel_block(bytes.len());
+        guest::write_bytes(address, bytes);
+        Address(address)
+    }
+
+    /// Writes to memory of the simulated machine, as the hardware, another driver or a fault might.
+    ///
+    /// # Panics
+    ///
+    /// There is nothing at the address that could be written.
+    pub fn write(&self, address: Address, bytes: &[u8]) {
+        assert!(
+            guest::contains(address.0, bytes.len()),
+            "there is no memory at {address:?}"
+        );
+        guest::write_bytes(address.0, bytes);
     }
 
     /// Sends a request, and lets everything run that can.
@@ -261,6 +282,11 @@ impl World {
     /// As [`Self::fail_next`], for the call after `before` others, which do not fail.
     pub fn fail_after(&self, before: usize, function: &str) {
         self.machine.planned.add(function, before, None);
+    }
+
+    /// As [`Self::fail_after`], with a status.
+    pub fn fail_after_with(&self, before: usize, function: &str, status: NtStatus) {
+        self.machine.planned.add(function, before, Some(status));
     }
 
     /// Lets everything run that can, and checks what must hold then.

@@ -57,6 +57,20 @@ fn a_command_line_that_makes_no_sense_is_one_line_that_says_what_would() {
             "cannot be used with",
         ),
         (vec!["replay", driver], "--seed"),
+        (vec!["run", driver, "--parameter", "Slots"], "as in Name=1 or Name=0x10"),
+        (vec!["run", driver, "--parameter", "=1"], "as in Name=1 or Name=0x10"),
+        (
+            vec!["run", driver, "--parameter", "Slots=-1"],
+            "as in Name=1 or Name=0x10",
+        ),
+        (
+            vec!["run", driver, "--parameter", "Slots=4294967296"],
+            "as in Name=1 or Name=0x10",
+        ),
+        (
+            vec!["run", driver, "--parameter", "Slots=0xG"],
+            "as in Name=1 or Name=0x10",
+        ),
     ] {
         let line = one_line_and_2(&lab(&arguments));
         assert!(line.contains(says), "{arguments:?}: {line}");

@@ -1,4 +1,4 @@
-//! Device interfaces and properties, device timers, error log entries, and registrations that nothing comes of here.
+//! Device interfaces and properties, device timers, and registrations that nothing comes of here.
 
 use super::{Call, Export, export};
 use crate::{
@@ -16,10 +16,6 @@ use crate::{
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"Io  ");
-const ERROR_LOG_TAG: u32 = u32::from_le_bytes(*b"IoEr");
-
-/// The longest entry of the error log.
-const ERROR_LOG_BYTES_MAX: usize = 0xF0;
 
 /// What DEVICE_OBJECT.Timer points to: the routine, its context, whether it is running, and the number of the start.
 mod io_timer {
@@ -58,28 +54,6 @@ pub(super) const EXPORTS: &[Export] = &[
         if timer != 0 {
             guest::write(timer + io_timer::STARTED, 0_usize);
         }
-        0
-    }),
-    export("IoAllocateErrorLogEntry", |call| {
-        let machine = call.machine;
-        let bytes = usize::from(call.u8(1));
-        if bytes > ERROR_LOG_BYTES_MAX || machine.fails("IoAllocateErrorLogEntry") {
-            return 0;
-        }
-        let entry =
-            machine
-                .pool
-                .borrow_mut()
-                .allocate(bytes, ERROR_LOG_TAG, Owner::Driver, call.site(), Contents::Zeroed);
-        entry.unwrap_or_default()
-    }),
-    export("IoWriteErrorLogEntry", |call| {
-        call.machine.reporter.count("error log entries", 1);
-        call.machine.free_pool(call.pointer(0), call.site());
-        0
-    }),
-    export("IoFreeErrorLogEntry", |call| {
-        call.machine.free_pool(call.pointer(0), call.site());
         0
     }),
     export("IoWMIRegistrationControl", |_| status(STATUS_SUCCESS)),

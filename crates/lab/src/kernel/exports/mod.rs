@@ -4,6 +4,7 @@
 //! driver calls what is missing.
 
 mod device;
+mod error_log;
 mod executive;
 mod failing;
 mod format;
@@ -13,6 +14,7 @@ mod leaf;
 mod list;
 mod locks;
 mod memory;
+mod query_table;
 mod registry;
 mod request;
 mod rtl;
@@ -153,7 +155,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 15] = [
+    let parts: [&'static [Export]; 16] = [
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
@@ -168,6 +170,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         device::EXPORTS,
         system::EXPORTS,
         registry::EXPORTS,
+        error_log::EXPORTS,
         start_io::EXPORTS,
     ];
     let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
