@@ -4,6 +4,7 @@
 //! The cases are the lab's own table of rules, so a rule that nobody can break fails here.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+mod deadlocks;
 mod determinism;
 mod misbehaviours;
 
@@ -132,6 +133,7 @@ fn main() {
         }
     }
     driven.extend(misbehaviours::trials());
+    driven.extend(deadlocks::trials());
     driven.extend(determinism::trials());
     // As the `#[ignore]` of the other tests: they need the built drivers, which `cargo xtask test` makes.
     trials.extend(driven.into_iter().map(|trial| trial.with_ignored_flag(true)));
