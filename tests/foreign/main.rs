@@ -97,6 +97,30 @@ fn each_driver_is_clean_or_is_caught_for_its_own_offence_and_no_other() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// A driver that stops the machine itself where a call fails that it checks the lab with.
+const CHECKS_THE_LAB: &str = "parameters";
+
+#[test]
+#[ignore = "needs mingw-w64's compiler; cargo xtask test runs it"]
+fn a_driver_that_is_clean_bears_the_failure_of_each_of_its_calls() {
+    let compiler = Compiler::find();
+    let drivers = sources()
+        .into_iter()
+        .filter(|driver| driver.rule.is_none() && driver.name != CHECKS_THE_LAB);
+    for driver in drivers {
+        let image = compiler.build(&driver.source, &format!("{}_short", driver.name), USUAL_FLAGS);
+        let lab = Lab::open(&image).unwrap_or_else(|error| panic!("{error}"));
+        let report = lab.scenario("lowres").run().unwrap_or_else(|error| panic!("{error}"));
+        let sites = report.sites.as_deref().unwrap_or_default();
+        let is_complete = !sites.is_empty() && sites.iter().all(|site| site.failed > 0);
+        assert!(
+            is_complete && difference(&driver, &report).is_none(),
+            "{}: {report}",
+            driver.name
+        );
+    }
+}
+
 #[test]
 #[ignore = "needs mingw-w64's compiler; cargo xtask test runs it"]
 fn a_driver_runs_however_it_was_linked() {

@@ -70,6 +70,39 @@ fn a_driver_that_does_nothing_wrong_bears_all_of_it() {
     assert_complete(&offender("offender").run().unwrap());
 }
 
+#[test]
+#[ignore = "needs the drivers of the tests, which cargo xtask build --test-drivers makes"]
+fn each_place_fails_always_in_one_run_and_in_another_the_first_time_only() {
+    let runs = offender("offender").run_each().unwrap();
+    let failed = |run: &RunReport, place: &FailSite| {
+        let id = place.to_string();
+        let id = id.split(':').next().unwrap_or_default();
+        run.sites
+            .iter()
+            .find(|site| site.id == id)
+            .map_or(0, |site| site.failed)
+    };
+    let mut often = 0;
+    for run in &runs {
+        for place in &run.fail_sites {
+            let times = failed(run, place);
+            if place.to_string().ends_with(":first") {
+                assert_eq!(times, 1, "{place}");
+            } else {
+                assert!(times > 0, "{place}");
+                often += u32::from(times > 1);
+            }
+        }
+    }
+    assert!(often >= 2, "READ and WRITE register a routine each time");
+    let found: BTreeSet<&str> = runs
+        .iter()
+        .flat_map(|run| &run.sites)
+        .map(|site| site.id.as_str())
+        .collect();
+    assert_eq!(runs.len(), 1 + 2 * found.len());
+}
+
 /// What is lost only where a certain call fails is found where each does, and by no run where none has to.
 #[track_caller]
 fn is_found_only_systematically(service: &str, failing: usize, says: &str) {
@@ -118,15 +151,13 @@ fn a_run_is_repeated_by_the_command_that_its_report_has() {
     let command = run.violation.as_ref().and_then(|violation| violation.replay.clone());
     let command = command.expect("it has a command");
     let words: Vec<&str> = command.split(' ').collect();
-    let after = |option: &'static str| {
-        let words = &words;
-        (1..words.len())
-            .filter(move |&at| words[at - 1] == option)
-            .map(move |at| words[at])
+    let after = |option: &str| {
+        let pairs = words.windows(2).filter(move |pair| pair[0] == option);
+        pairs.map(|pair| pair[1]).collect::<Vec<_>>()
     };
-    assert_eq!(after("--seed").next(), Some("1"), "{command}");
-    assert_eq!(after("--service").next(), Some("offender-leak-in-fallback-start"));
-    let failing: Vec<FailSite> = after("--fail-site").map(|site| site.parse().unwrap()).collect();
+    assert_eq!(after("--seed"), ["1"], "{command}");
+    assert_eq!(after("--service"), ["offender-leak-in-fallback-start"]);
+    let failing: Vec<FailSite> = after("--fail-site").iter().map(|site| site.parse().unwrap()).collect();
     assert_eq!(failing, run.fail_sites);
 
     let again = offender("offender-leak-in-fallback-start")

@@ -5,6 +5,7 @@
 //! Microsoft documents, so nothing is said to be applied that is not shown.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+mod deadlocks;
 mod determinism;
 mod misbehaviours;
 
@@ -134,6 +135,7 @@ fn main() {
         }
     }
     driven.extend(misbehaviours::trials());
+    driven.extend(deadlocks::trials());
     driven.extend(determinism::trials());
     // As the `#[ignore]` of the other tests: they need the built drivers, which `cargo xtask test` makes.
     trials.extend(driven.into_iter().map(|trial| trial.with_ignored_flag(true)));

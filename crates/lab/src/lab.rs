@@ -308,7 +308,7 @@ impl<'a> Lab<'a> {
             log_hash: String::new(),
             messages: Vec::new(),
             counters: std::collections::BTreeMap::new(),
-            sites: None,
+            sites: self.makes_systematic_runs().then(Vec::new),
         };
         for run in runs {
             report.add(run);

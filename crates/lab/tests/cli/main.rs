@@ -71,6 +71,10 @@ fn a_command_line_that_makes_no_sense_is_one_line_that_says_what_would() {
             vec!["run", driver, "--parameter", "Slots=0xG"],
             "as in Name=1 or Name=0x10",
         ),
+        (
+            vec!["replay", driver, "--seed", "1", "--fail-site", "here"],
+            "16 hexadecimal digits",
+        ),
     ] {
         let line = one_line_and_2(&lab(&arguments));
         assert!(line.contains(says), "{arguments:?}: {line}");
@@ -168,6 +172,21 @@ fn the_report_has_every_field_of_the_contract() {
     ] {
         assert!(is_right(&report[name]), "{name}: {report}");
     }
+}
+
+#[test]
+fn with_systematic_low_resources_the_report_has_the_places_and_without_it_has_none() {
+    let path = file("sites", &specimen());
+    let report = |option: [&str; 2]| -> Value {
+        let output = lab([OsStr::new("run"), path.as_os_str(), OsStr::new("--json")]
+            .into_iter()
+            .chain(option.iter().map(OsStr::new)));
+        serde_json::from_slice(&output.stdout).expect("JSON was asked for")
+    };
+    // The driver calls nothing that can fail.
+    assert_eq!(report(["--scenario", "lowres"])["sites"], serde_json::json!([]));
+    assert_eq!(report(["--verifier", "all,sysres"])["sites"], serde_json::json!([]));
+    assert_eq!(report(["--verifier", "all"]).get("sites"), None);
 }
 
 #[test]

@@ -33,12 +33,16 @@ struct Locks {
 
 /// Works with new locks, where there is memory for them.
 fn with_locks(request: Request, work: impl FnOnce(*mut Locks)) -> NtStatus {
+    with_new_locks(work);
+    request.skip_and_call()
+}
+
+fn with_new_locks(work: impl FnOnce(*mut Locks)) {
     let locks = pool::allocate(size_of::<Locks>()).cast::<Locks>();
     if !locks.is_null() {
         work(locks);
         pool::free(locks.cast());
     }
-    request.skip_and_call()
 }
 
 /// The address of a lock.
@@ -75,15 +79,13 @@ pub(super) fn acquire_again(request: Request, conduct: Conduct) -> NtStatus {
     })
 }
 
-/// Acquires two spin locks in one order and then in the other. The twin does not wait for the last of them: it tries.
+/// Acquires two spin locks in one order and then in the other. The twin does not wait for the last of them, but tries;
+/// and it has the other order with locks that are others, in a block that may well be where the first was.
 pub(super) fn acquire_in_other_order(request: Request, conduct: Conduct) -> NtStatus {
-    with_locks(request, |locks| {
+    with_new_locks(|locks| {
         let (first, second) = (lock!(locks.first), lock!(locks.second));
-        let old = KeAcquireSpinLockRaiseToDpc(first);
-        KeAcquireSpinLockAtDpcLevel(second);
-        KeReleaseSpinLockFromDpcLevel(second);
-        KeReleaseSpinLockFromDpcLevel(first);
-        KeAcquireSpinLockAtDpcLevel(second);
+        acquire_both(first, second);
+        let old = KeAcquireSpinLockRaiseToDpc(second);
         if conduct.offends() {
             KeAcquireSpinLockAtDpcLevel(first);
             KeReleaseSpinLockFromDpcLevel(first);
@@ -91,7 +93,16 @@ pub(super) fn acquire_in_other_order(request: Request, conduct: Conduct) -> NtSt
             KeReleaseSpinLockFromDpcLevel(first);
         }
         KeReleaseSpinLock(second, old);
-    })
+    });
+    with_locks(request, |locks| acquire_both(lock!(locks.second), lock!(locks.first)))
+}
+
+#[inline(always)]
+fn acquire_both(outer: *mut SpinLock, inner: *mut SpinLock) {
+    let old = KeAcquireSpinLockRaiseToDpc(outer);
+    KeAcquireSpinLockAtDpcLevel(inner);
+    KeReleaseSpinLockFromDpcLevel(inner);
+    KeReleaseSpinLock(outer, old);
 }
 
 /// Releases the outer of two spin locks first.
