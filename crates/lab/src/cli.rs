@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{IsTerminal as _, Write as _},
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -15,7 +15,8 @@ use std::{
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    lab::{Lab, LabError, Verifier},
+    kernel::sites::FailSite,
+    lab::{Lab, LabError, PROCESSORS, Verifier},
     report::{Report, RunReport, Verdict},
     rules,
     world::scenario,
@@ -59,11 +60,12 @@ struct Common {
     #[arg(long, value_name = "N")]
     requests: Option<u64>,
     /// Which checks and perturbations are on, separated by commas: special (pool), pending, lowres; all has each on for
-    /// some of the seeds, none has none on.
+    /// some of the seeds, none has none on. With sysres, which all leaves out, there is a run for each call of the driver
+    /// that can fail, with just that one failing, as in the scenario lowres.
     #[arg(long, default_value = "all", value_parser = verifier)]
     verifier: Verifier,
     /// How many processors are simulated.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = PROCESSORS, value_parser = clap::value_parser!(u16).range(1..=64))]
     processors: u16,
     /// The name of the driver's service, the end of the registry path that it gets; that of its file by default.
     #[arg(long, value_name = "NAME")]
@@ -101,6 +103,10 @@ struct Replay {
     /// The seed.
     #[arg(long, value_name = "N")]
     seed: u64,
+    /// A call of the driver that fails, as a report with systematic low resources names it; several where it is given
+    /// more than once.
+    #[arg(long, value_name = "SITE")]
+    fail_site: Vec<FailSite>,
     /// Print JSON, without the events.
     #[arg(long)]
     json: bool,
@@ -141,6 +147,7 @@ fn verifier(text: &str) -> Result<Verifier, String> {
         special_pool: false,
         pending: Some(false),
         low_resources: Some(false),
+        systematic: false,
     };
     for word in text.split(',') {
         match word {
@@ -149,14 +156,35 @@ fn verifier(text: &str) -> Result<Verifier, String> {
             "standard" | "special" => verifier.special_pool = true,
             "pending" => verifier.pending = Some(true),
             "lowres" => verifier.low_resources = Some(true),
+            "sysres" => verifier.systematic = true,
             other => {
                 return Err(format!(
-                    "there is no {other:?}: there are all, none, standard, special, pending and lowres"
+                    "there is no {other:?}: there are all, none, standard, special, pending, lowres and sysres"
                 ));
             }
         }
     }
     Ok(verifier)
+}
+
+/// What [`verifier`] makes the same of, as far as a command line can say it.
+impl fmt::Display for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by_seed = self.pending.is_none() && self.low_resources.is_none();
+        let words = [
+            (by_seed, "all"),
+            (self.special_pool && !by_seed, "special"),
+            (self.pending == Some(true), "pending"),
+            (self.low_resources == Some(true), "lowres"),
+            (self.systematic, "sysres"),
+        ];
+        let words: Vec<&str> = words
+            .into_iter()
+            .filter_map(|(is_on, word)| is_on.then_some(word))
+            .collect();
+        f.write_str(if words.is_empty() { "none" } else { "" })?;
+        f.write_str(&words.join(","))
+    }
 }
 
 /// Runs the command line in `arguments`, the first of which is the program's name.
@@ -255,15 +283,21 @@ fn run(options: &Run) -> Result<u8, String> {
     };
     let count = seeds.end() - seeds.start() + 1;
     let done = std::sync::atomic::AtomicU64::new(0);
-    let shows_progress = count > 1 && !options.json && std::io::stderr().is_terminal();
+    let lab = lab(&options.common)?;
+    let is_systematic = lab.makes_systematic_runs();
+    let shows_progress = (count > 1 || is_systematic) && !options.json && std::io::stderr().is_terminal();
     let progress = |_: &RunReport| {
         let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         if shows_progress {
-            eprint!("\r{done} of {count} seeds");
+            if is_systematic {
+                eprint!("\r{done} runs");
+            } else {
+                eprint!("\r{done} of {count} seeds");
+            }
         }
         true
     };
-    let lab = lab(&options.common)?
+    let lab = lab
         .seeds(seeds)
         .log(options.log.is_some())
         .violations_max(options.violations)
@@ -275,7 +309,11 @@ fn run(options: &Run) -> Result<u8, String> {
     if let Some(path) = &options.log {
         let mut text = String::new();
         for run in &mut runs {
-            let _ = writeln!(text, "seed {}", run.seed);
+            let _ = write!(text, "seed {}", run.seed);
+            for site in &run.fail_sites {
+                let _ = write!(text, " --fail-site {site}");
+            }
+            text.push('\n');
             text += &run.log.take().unwrap_or_default();
         }
         std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -284,9 +322,12 @@ fn run(options: &Run) -> Result<u8, String> {
 }
 
 fn replay(options: &Replay) -> Result<u8, String> {
-    let lab = lab(&options.common)?
+    let mut lab = lab(&options.common)?
         .seeds(options.seed..=options.seed)
         .log(!options.json);
+    if lab.makes_systematic_runs() || !options.fail_site.is_empty() {
+        lab = lab.fail_sites(options.fail_site.clone());
+    }
     let mut runs = lab.run_each().map_err(|error| error.to_string())?;
     for run in &mut runs {
         print(&run.log.take().unwrap_or_default())?;
@@ -296,7 +337,7 @@ fn replay(options: &Replay) -> Result<u8, String> {
 
 fn list_rules(json: bool) -> Result<u8, String> {
     if json {
-        let text = serde_json::to_string_pretty(rules::all()).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string_pretty(&rules::listed()).map_err(|error| error.to_string())?;
         print(&format!("{text}\n"))?;
         return Ok(0);
     }
@@ -327,6 +368,7 @@ fn bench(options: &Bench) -> Result<u8, String> {
                     special_pool,
                     pending: Some(false),
                     low_resources: Some(false),
+                    systematic: false,
                 });
             let start = Instant::now();
             let report = lab.run().map_err(|error| error.to_string())?;

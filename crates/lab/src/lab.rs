@@ -1,21 +1,24 @@
-//! Running a driver: what a test or a command asks for, and what it gets.
+//! Running a driver: what a test or a command asks for, and one run in a process of its own.
+//!
+//! Which runs are made is in [`runs`] and, with systematic low resources, in [`systematic`]; what the end of a run's
+//! process means is in [`ending`].
+
+mod ending;
+mod runs;
+mod systematic;
 
 use std::{
     io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
     time::Duration,
 };
 
+use self::{ending::Watcher, runs::Planned};
 use crate::{
-    kernel::{Config, Ended, Machine, Reporter, Watch, call_name, on_stuck},
-    report::{Report, RunReport, Verdict, Violation},
-    rules,
-    supervise::{self, Limits, Outlet, Step, Watchdog},
+    kernel::{Config, Ended, Machine, Reporter, on_stuck, sites::FailSite},
+    report::{Report, RunReport, Verdict},
+    supervise::{self, Limits, Outlet, Watchdog},
     symbols::Symbols,
     world::scenario::{self, DeviceMemory, Perturbations, Scenario},
 };
@@ -26,8 +29,8 @@ const RUN_SECONDS: u64 = 30;
 const REQUESTS_A_SECOND_MIN: u64 = 5_000;
 /// After how many violations no more runs are made, unless it is said otherwise.
 const VIOLATIONS_MAX: u64 = 100;
-/// How many of them a run counts for that had to be waited for.
-const VIOLATIONS_OF_STUCK: u64 = 25;
+/// How many processors are simulated, unless it is said otherwise.
+pub(crate) const PROCESSORS: u16 = 2;
 /// How long a driver may compute without calling the kernel.
 const STUCK_SECONDS: u64 = 1;
 
@@ -60,7 +63,7 @@ pub enum LabError {
 
 fn known_scenarios() -> String {
     let names: Vec<&str> = scenario::SCENARIOS.iter().map(|scenario| scenario.name).collect();
-    format!("there are {}", names.join(" and "))
+    format!("there are {}", names.join(", "))
 }
 
 /// Which checks and perturbations are on.
@@ -72,6 +75,9 @@ pub struct Verifier {
     pub pending: Option<bool>,
     /// Low resources simulation; `None` leaves it to the seed.
     pub low_resources: Option<bool>,
+    /// Systematic low resources: a run for each of the driver's calls that can fail, with just that one failing. There
+    /// is no low resources simulation then.
+    pub systematic: bool,
 }
 
 impl Default for Verifier {
@@ -81,6 +87,7 @@ impl Default for Verifier {
             special_pool: true,
             pending: None,
             low_resources: None,
+            systematic: false,
         }
     }
 }
@@ -108,6 +115,7 @@ pub struct Lab<'a> {
     run_seconds: Option<u64>,
     jobs: usize,
     violations_max: u64,
+    fail_sites: Option<Vec<FailSite>>,
     collect: Option<&'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)>,
     progress: Option<&'a (dyn Fn(&RunReport) -> bool + Sync)>,
 }
@@ -134,12 +142,13 @@ impl<'a> Lab<'a> {
             scenario: "read".to_owned(),
             seeds: 1..=1,
             requests: None,
-            processors: 2,
+            processors: PROCESSORS.into(),
             verifier: Verifier::default(),
             service: None,
             log: false,
             run_seconds: None,
             violations_max: VIOLATIONS_MAX,
+            fail_sites: None,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             collect: None,
             progress: None,
@@ -216,6 +225,15 @@ impl<'a> Lab<'a> {
         self
     }
 
+    /// Makes one run with each seed, in which the calls at these places fail; none where there are none.
+    ///
+    /// It is for repeating one of the runs that systematic low resources are made of.
+    #[must_use]
+    pub fn fail_sites(mut self, sites: Vec<FailSite>) -> Self {
+        self.fail_sites = Some(sites);
+        self
+    }
+
     /// Reads something of the driver's device when its requests are done, in each run.
     #[must_use]
     pub fn collect(mut self, collect: &'a (dyn Fn(&DeviceMemory) -> serde_json::Value + Sync)) -> Self {
@@ -254,46 +272,17 @@ impl<'a> Lab<'a> {
         if self.seeds.is_empty() {
             return Err(LabError::NoSeeds { first, last });
         }
-        let next = AtomicU64::new(first);
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        let reports = Mutex::new(Vec::new());
-        let violations = AtomicU64::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..self.jobs {
-                scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if !self.seeds.contains(&seed) {
-                            break;
-                        }
-                        let report = self.run_one(scenario, seed);
-                        let found = violations.fetch_add(weight(&report), Ordering::Relaxed) + weight(&report);
-                        let end = report.error.is_some() || found >= self.violations_max;
-                        let go_on = self.progress.is_none_or(|progress| progress(&report));
-                        if end || !go_on {
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                        reports.lock().expect("nobody panics with it").push(report);
-                    }
-                });
-            }
-        });
-        let mut reports = reports.into_inner().expect("nobody panicked with it");
-        reports.sort_by_key(|report: &RunReport| report.seed);
-        self.cut_short(&mut reports);
-        Ok(reports)
-    }
-
-    /// Drops what was run only because another run had not ended yet, so that the same seeds are told of each time.
-    fn cut_short(&self, reports: &mut Vec<RunReport>) {
-        let mut violations = 0;
-        let last = reports.iter().position(|report| {
-            violations += weight(report);
-            report.error.is_some() || violations >= self.violations_max
-        });
-        if let Some(last) = last {
-            reports.truncate(last + 1);
+        if self.is_systematic(scenario) && self.fail_sites.is_none() {
+            return Ok(self.run_systematically(scenario));
         }
+        let planned = |number: u64| {
+            let seed = first.checked_add(number).filter(|seed| *seed <= last)?;
+            Some(Planned {
+                seed,
+                fail_sites: self.fail_sites.clone(),
+            })
+        };
+        Ok(self.make_runs(scenario, 0, planned).reports)
     }
 
     /// What all runs come to together.
@@ -310,6 +299,7 @@ impl<'a> Lab<'a> {
             log_hash: String::new(),
             messages: Vec::new(),
             counters: std::collections::BTreeMap::new(),
+            sites: None,
         };
         for run in runs {
             report.add(run);
@@ -318,11 +308,27 @@ impl<'a> Lab<'a> {
     }
 
     /// Makes one run, in a process of its own.
-    fn run_one(&self, scenario: &'static Scenario, seed: u64) -> RunReport {
+    fn run_one(&self, scenario: &'static Scenario, planned: &Planned) -> RunReport {
         let ended = supervise::run(&self.limits(), |outlet: &Outlet<RunReport>| {
-            self.in_child(scenario, seed, *outlet)
+            self.in_child(scenario, planned, *outlet)
         });
-        self.judge(ended, seed)
+        let mut report = self.judge(ended, planned.seed);
+        report.fail_sites = planned.fail_sites.clone().unwrap_or_default();
+        if let Some(violation) = &mut report.violation
+            && planned.fail_sites.is_some()
+        {
+            violation.replay = Some(self.replay_command(planned.seed, &report.fail_sites));
+        }
+        report
+    }
+
+    fn is_systematic(&self, scenario: &Scenario) -> bool {
+        self.verifier.systematic || scenario.is_systematic()
+    }
+
+    /// Whether more than one run is made with a seed.
+    pub(crate) fn makes_systematic_runs(&self) -> bool {
+        scenario::find(&self.scenario).is_some_and(|scenario| self.is_systematic(scenario))
     }
 
     fn seconds_of_a_run(&self) -> u64 {
@@ -346,6 +352,17 @@ impl<'a> Lab<'a> {
 
     /// In a child: a machine with the driver loaded.
     pub(crate) fn machine(&self, seed: u64, scripted: bool, outlet: Outlet<RunReport>) -> (&'static Machine, Watchdog) {
+        self.machine_failing(seed, scripted, None, outlet)
+    }
+
+    /// The same, where calls at these places fail.
+    fn machine_failing(
+        &self,
+        seed: u64,
+        scripted: bool,
+        fail_sites: Option<Vec<FailSite>>,
+        outlet: Outlet<RunReport>,
+    ) -> (&'static Machine, Watchdog) {
         outlet.note("the lab was being set up");
         let ended: Ended = Box::new(move |report| outlet.finish(report));
         let reporter = Reporter::new(seed, ended, Box::new(Watcher(outlet)));
@@ -357,6 +374,7 @@ impl<'a> Lab<'a> {
             processors: self.processors,
             special_pool: self.verifier.special_pool,
             failures_per_mille: 60,
+            fail_sites,
             log: self.log,
             service: self.service.clone().unwrap_or(stem),
             scripted,
@@ -372,9 +390,12 @@ impl<'a> Lab<'a> {
     }
 
     /// The body of the child.
-    fn in_child(&self, scenario: &'static Scenario, seed: u64, outlet: Outlet<RunReport>) -> RunReport {
-        let (machine, _watchdog) = self.machine(seed, false, outlet);
-        let perturbations = self.perturbations(seed);
+    fn in_child(&self, scenario: &'static Scenario, planned: &Planned, outlet: Outlet<RunReport>) -> RunReport {
+        let fail_sites = planned.fail_sites.clone();
+        let mut perturbations = self.perturbations(planned.seed);
+        // One failure at a time is what tells which of them the driver does not bear.
+        perturbations.low_resources &= fail_sites.is_none();
+        let (machine, _watchdog) = self.machine_failing(planned.seed, false, fail_sites, outlet);
         let requests = self.requests.unwrap_or(scenario.requests);
         let collect = self.collect;
         machine.play_to_end(move |machine| {
@@ -389,102 +410,5 @@ impl<'a> Lab<'a> {
             pending: self.verifier.pending.unwrap_or(seed.is_multiple_of(2)),
             low_resources: self.verifier.low_resources.unwrap_or((seed / 2).is_multiple_of(2)),
         }
-    }
-
-    /// What the end of a child means.
-    pub(crate) fn judge(&self, ended: supervise::Ended<RunReport>, seed: u64) -> RunReport {
-        use supervise::Ended;
-        let mut report = RunReport {
-            seed,
-            ..RunReport::default()
-        };
-        let mut violation = |rule: &rules::Rule, message: String| {
-            report.violation = Some(Violation {
-                rule: rule.id.to_owned(),
-                seed,
-                message,
-                irp_history: Vec::new(),
-                stack: Vec::new(),
-            });
-        };
-        match ended {
-            Ended::Value(value) => return value,
-            Ended::TimedOut { note } => violation(
-                &rules::STUCK,
-                format!(
-                    "the run had not ended after {} seconds, {}",
-                    self.seconds_of_a_run(),
-                    told(&note)
-                ),
-            ),
-            Ended::Signal { name, note, .. } => violation(
-                &rules::LAB_OVERWRITTEN,
-                format!(
-                    "the process was ended by {name}, {}: the driver wrote over the lab",
-                    told(&note)
-                ),
-            ),
-            Ended::Exit { code, note } => violation(
-                &rules::LAB_OVERWRITTEN,
-                format!(
-                    "the process ended itself with code {code}, {}: the driver wrote over the lab",
-                    told(&note)
-                ),
-            ),
-            Ended::Garbled { reason, note } => violation(
-                &rules::LAB_OVERWRITTEN,
-                format!("the process sent no proper report, {}: {reason}", told(&note)),
-            ),
-            Ended::Panicked { message, note } => {
-                report.error = Some(format!(
-                    "the lab failed, {}: {message}; either the driver wrote over the lab's memory or this is a fault \
-                     of the lab",
-                    told(&note)
-                ));
-            }
-            Ended::Unsupervised(error) => {
-                report.error = Some(format!("no process could be made for the run: {error}"));
-            }
-        }
-        report
-    }
-}
-
-/// How many violations a run counts for.
-fn weight(report: &RunReport) -> u64 {
-    match &report.violation {
-        None => 0,
-        Some(violation) if violation.rule == rules::STUCK.id => VIOLATIONS_OF_STUCK,
-        Some(_) => 1,
-    }
-}
-
-/// Where a child was when it ended.
-fn told(note: &supervise::Note) -> String {
-    let call = note.step.map_or_else(String::new, |step| {
-        format!(
-            ", last call into the kernel: number {} ({})",
-            step.first,
-            call_name(step.code - 1)
-        )
-    });
-    format!("during {}{call}", note.phase)
-}
-
-/// Shows the parent what the machine does.
-struct Watcher(Outlet<RunReport>);
-
-impl Watch for Watcher {
-    fn phase(&self, name: &str) {
-        self.0.note(name);
-    }
-
-    fn step(&self, function: u32, number: u64) {
-        Watchdog::pet();
-        self.0.step(Step {
-            code: function.saturating_add(1),
-            first: number,
-            second: 0,
-        });
     }
 }

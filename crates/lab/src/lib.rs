@@ -33,6 +33,6 @@ pub mod symbols;
 pub mod unwind;
 mod world;
 
-pub use kernel::{functions, status};
+pub use kernel::{functions, sites::FailSite, status};
 pub use lab::{Lab, LabError, Verifier};
 pub use world::scenario::{DeviceMemory, SCENARIOS, Scenario};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::rules;
+use crate::{kernel::sites::FailSite, rules};
 
 /// An offence against a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,22 @@ pub struct Violation {
     pub irp_history: Vec<String>,
     /// The driver's call stack, the innermost function first.
     pub stack: Vec<String>,
+    /// The command that repeats the run, where it takes more than the seed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replay: Option<String>,
+}
+
+/// A place of the driver that calls what can fail, in runs with systematic low resources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// What `--fail-site` knows it by.
+    pub id: String,
+    /// The call that can fail.
+    pub call: String,
+    /// The driver's call stack, the innermost function first, and the routine that it begins in.
+    pub stack: Vec<String>,
+    /// How often it was made to fail.
+    pub failed: u64,
 }
 
 /// An offence that ends no run, and how often it was seen.
@@ -51,6 +67,10 @@ pub struct RunReport {
     pub counters: BTreeMap<String, u64>,
     /// What the driver printed.
     pub messages: Vec<String>,
+    /// The places that call what can fail, in the order in which they were reached; none where they are not looked at.
+    pub sites: Vec<Site>,
+    /// Those that were told to fail, as `--fail-site` takes them.
+    pub fail_sites: Vec<FailSite>,
     /// A hash over the event log.
     pub log_hash: String,
     /// The event log, where it was asked for.
@@ -109,6 +129,9 @@ pub struct Report {
     pub log_hash: String,
     /// What was counted, over all runs.
     pub counters: BTreeMap<String, u64>,
+    /// With systematic low resources every place that calls what can fail, in the order in which they were found.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sites: Option<Vec<Site>>,
 }
 
 impl Report {
@@ -131,6 +154,13 @@ impl Report {
         for message in run.messages {
             if self.messages.len() < MESSAGES_MAX && !self.messages.contains(&message) {
                 self.messages.push(message);
+            }
+        }
+        for site in run.sites {
+            let sites = self.sites.get_or_insert_default();
+            match sites.iter_mut().find(|known| known.id == site.id) {
+                Some(known) => known.failed += site.failed,
+                None => sites.push(site),
             }
         }
         self.log_hash = combine(&self.log_hash, &run.log_hash);
@@ -189,11 +219,35 @@ impl fmt::Display for Report {
                 warning.rule, warning.times, warning.seed, warning.message
             )?;
         }
+        if let Some(sites) = &self.sites {
+            show_sites(f, sites)?;
+        }
         for violation in &self.violations {
             write!(f, "{violation}")?;
         }
         Ok(())
     }
+}
+
+/// What systematic low resources came to: every place, and whether it failed.
+fn show_sites(f: &mut fmt::Formatter<'_>, sites: &[Site]) -> fmt::Result {
+    let spared = sites.iter().filter(|site| site.failed == 0).count();
+    write!(f, "systematic low resources: {} sites, ", sites.len())?;
+    match spared {
+        0 => writeln!(f, "all failed")?,
+        spared => writeln!(f, "{spared} of them never failed")?,
+    }
+    for site in sites {
+        let failed = match site.failed {
+            0 => "never failed".to_owned(),
+            times => format!("failed {times} times"),
+        };
+        writeln!(f, "  {} {}, {failed}", site.id, site.call)?;
+        for line in &site.stack {
+            writeln!(f, "    {line}")?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Violation {
@@ -213,6 +267,9 @@ impl fmt::Display for Violation {
         }
         for line in &self.irp_history {
             writeln!(f, "    {line}")?;
+        }
+        if let Some(replay) = &self.replay {
+            writeln!(f, "  again: {replay}")?;
         }
         Ok(())
     }

@@ -1,31 +1,18 @@
 //! The parts of docs/rules.md, as Markdown.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
-use lab::rules::{Rule, Severity, Source};
+use lab::rules::{Documented, IO_CODES, NAMED, Rule, Severity, Source, VERIFIER_CODES};
 
 use crate::compile_fail::{DOCUMENTED, Test};
 
 use super::Matrix;
 
-/// How many codes of bug check 0xC9 are documented: 17 that stop the machine at once, and 86 WDM DRIVER ERRORs.
-const IO_CODES: usize = 17 + 86;
-
-/// What begins the id of such a code.
-const IO_CODE: &str = "0xC9/";
-
 /// How much is checked, and by what.
 pub(super) fn counts(matrix: &Matrix) -> String {
-    let names = |rules: &mut dyn Iterator<Item = &str>| -> BTreeSet<String> {
-        rules
-            .filter(|name| DOCUMENTED.contains(name))
-            .map(str::to_owned)
-            .collect()
-    };
-    let by_lab = names(&mut matrix.rules.iter().map(|rule| rule.name));
-    let by_types = names(&mut matrix.tests.iter().map(|test| test.rule.as_str()));
-    let either = by_lab.union(&by_types).count();
-    let io_codes = matrix.rules.iter().filter(|rule| rule.id.starts_with(IO_CODE)).count();
+    let applied = |rows: &[Documented]| format!("{} of {}", count(rows, Documented::is_applied), rows.len());
+    let has_program = |row: &Documented| matrix.program(row.name).is_some();
+    let either = |row: &Documented| row.is_applied() || has_program(row);
     let of = |source: Source| matrix.rules.iter().filter(|rule| rule.source == source).count();
     let enforced = matrix.rules.iter().filter(|rule| rule.enforced_by.is_some()).count();
     let mut text = String::from("| | |\n|---|---|\n");
@@ -44,18 +31,83 @@ pub(super) fn counts(matrix: &Matrix) -> String {
     row("... that nothing on Windows checks", of(Source::Lab).to_string());
     row("... that types of `crates/wdm` enforce too", enforced.to_string());
     row(
-        "of the WDM rules that Microsoft documents by name: in the lab under that name",
-        format!("{} of {}", by_lab.len(), DOCUMENTED.len()),
+        "WDM rules that Microsoft documents by name: applied by the lab",
+        applied(&NAMED),
     );
     row(
         "... with a program that does not compile",
-        format!("{} of {}", by_types.len(), DOCUMENTED.len()),
+        format!("{} of {}", count(&NAMED, has_program), NAMED.len()),
     );
-    row("... either", format!("{either} of {}", DOCUMENTED.len()));
+    row("... either", format!("{} of {}", count(&NAMED, either), NAMED.len()));
+    row("codes of bug check 0xC9: applied by the lab", applied(&IO_CODES));
     row(
-        "of the codes of bug check 0xC9: in the lab",
-        format!("{io_codes} of {IO_CODES}"),
+        "codes of bug check 0xC4 that a WDM driver can meet: applied by the lab",
+        applied(&VERIFIER_CODES),
     );
+    row(
+        "offences of `offender.sys` that show it, each with a clean twin but for those that have none",
+        lab::rules::proofs().len().to_string(),
+    );
+    text
+}
+
+fn count(rows: &[Documented], is_counted: impl Fn(&Documented) -> bool) -> usize {
+    rows.iter().filter(|row| is_counted(row)).count()
+}
+
+/// What is applied under another name than its own.
+pub(super) fn covered() -> String {
+    let mut text = String::from("| documented as | applied as | proven by |\n|---|---|---|\n");
+    for row in lab::rules::documented() {
+        let others: Vec<_> = row.proofs().filter(|proof| proof.rule.id != row.name).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let list = |part: fn(&lab::rules::Proof) -> String| {
+            let mut parts: Vec<String> = others.iter().map(part).collect();
+            parts.dedup();
+            parts.join(", ")
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            row.name,
+            list(|proof| proof.rule.id.to_owned()),
+            list(|proof| format!("`{}`", proof.offence)),
+        );
+    }
+    text
+}
+
+/// What is not applied, in a table for each of the three kinds.
+pub(super) fn not_applied(matrix: &Matrix) -> String {
+    let mut text = String::new();
+    for (title, head, rows) in [
+        ("WDM rules", "rule | set", &NAMED[..]),
+        ("Codes of bug check 0xC9", "code | what it stands for", &IO_CODES[..]),
+        (
+            "Codes of bug check 0xC4",
+            "code | what it stands for",
+            &VERIFIER_CODES[..],
+        ),
+    ] {
+        let missing: Vec<_> = rows.iter().filter(|row| !row.is_applied()).collect();
+        let _ = write!(text, "\n### {title}: {} of {}\n\n", missing.len(), rows.len());
+        let _ = writeln!(
+            text,
+            "| {head} | why it is not applied | types enforce it |\n|---|---|---|---|"
+        );
+        for row in missing {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} |",
+                row.name,
+                row.what,
+                row.reason().unwrap_or_default(),
+                matrix.program(row.name).map(types).unwrap_or_default(),
+            );
+        }
+    }
     text
 }
 

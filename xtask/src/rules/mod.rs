@@ -9,7 +9,7 @@ mod offences;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use lab::rules::Rule;
+use lab::rules::{Proof, Rule};
 
 use crate::{
     compile_fail::{self, Test},
@@ -28,6 +28,8 @@ struct Matrix {
     tests: Vec<Test>,
     /// What offender.sys can be told to do wrong.
     offences: Vec<Offence>,
+    /// Which of them show what.
+    proofs: Vec<Proof>,
 }
 
 impl Matrix {
@@ -36,6 +38,7 @@ impl Matrix {
             rules: lab::rules::all(),
             tests: compile_fail::tests(root)?,
             offences: offences::read(root)?,
+            proofs: lab::rules::proofs(),
         })
     }
 
@@ -43,6 +46,11 @@ impl Matrix {
     fn test_of(&self, rule: &Rule) -> Option<&Test> {
         let named = rule.compile_fail?;
         self.tests.iter().find(|test| test.rule == named)
+    }
+
+    /// The program that is named after a rule that Microsoft documents.
+    fn program(&self, documented: &str) -> Option<&Test> {
+        self.tests.iter().find(|test| test.rule == documented)
     }
 
     /// The programs for rules that the lab does not have.
@@ -79,19 +87,26 @@ impl Matrix {
                 (_, Some(named), None) => tell(format!("there is no program {named}.rs")),
                 _ => tell("a type that enforces it and a program that shows it go together".to_owned()),
             }
-            match self.offences.iter().find(|offence| offence.name == rule.proven_by) {
-                None => tell(format!("offender.sys has no offence {}", rule.proven_by)),
-                Some(Offence { rule: Some(other), .. }) if other != rule.id => {
-                    tell(format!("{} is an offence against {other}", rule.proven_by));
+        }
+        for proof in &self.proofs {
+            let mut tell = |what: String| found.push(format!("{}: {what}", proof.rule.id));
+            match self.offences.iter().find(|offence| offence.name == proof.offence) {
+                None => tell(format!("offender.sys has no offence {}", proof.offence)),
+                Some(Offence { rule: Some(other), .. }) if other != proof.rule.id => {
+                    tell(format!("{} is an offence against {other}", proof.offence));
                 }
                 Some(_) => {}
             }
         }
         for offence in &self.offences {
-            if let Some(id) = &offence.rule
-                && !self.rules.iter().any(|rule| rule.id == id)
-            {
+            let Some(id) = &offence.rule else { continue };
+            if !self.rules.iter().any(|rule| rule.id == id) {
                 found.push(format!("{}: the lab has no rule {id}", offence.name));
+            } else if !self.proofs.iter().any(|proof| proof.offence == offence.name) {
+                found.push(format!(
+                    "{}: the offence shows nothing: name it in the table of rules or in that of what is documented",
+                    offence.name
+                ));
             }
         }
         found
@@ -113,7 +128,9 @@ pub(crate) fn parts(root: &Path) -> Result<Vec<DocumentPart>> {
     Ok(vec![
         part("counts", markdown::counts(&matrix)),
         part("rules", markdown::rules(&matrix)),
+        part("covered", markdown::covered()),
         part("types", markdown::types_only(&matrix)),
+        part("not applied", markdown::not_applied(&matrix)),
     ])
 }
 
@@ -145,10 +162,17 @@ mod tests {
         compile_fail: Some("DoubleCompletion"),
     };
 
+    const SHOWS_NOTHING: &str = "complete-twice: the offence shows nothing: \
+                                 name it in the table of rules or in that of what is documented";
+
     fn matrix(rule: Rule) -> Matrix {
         let rule: &'static Rule = Box::leak(Box::new(rule));
         Matrix {
             rules: Box::leak(Box::new([rule])),
+            proofs: vec![Proof {
+                rule,
+                offence: rule.proven_by,
+            }],
             tests: vec![Test {
                 rule: "DoubleCompletion".to_owned(),
                 meaning: "Once.".to_owned(),
@@ -208,22 +232,35 @@ mod tests {
                 },
                 "0x44: there is a program DoubleCompletion.rs, and the table does not say so",
             ),
-            (
-                Rule {
-                    proven_by: "complete-thrice",
-                    ..RULE
-                },
-                "0x44: offender.sys has no offence complete-thrice",
-            ),
         ] {
             assert_eq!(matrix(rule).contradictions(), [expected]);
         }
+        let unproven = Rule {
+            proven_by: "complete-thrice",
+            ..RULE
+        };
+        let expected = ["0x44: offender.sys has no offence complete-thrice", SHOWS_NOTHING];
+        assert_eq!(matrix(unproven).contradictions(), expected);
         let other = Rule { id: "0x45", ..RULE };
         let expected = [
             "0x45: complete-twice is an offence against 0x44",
             "complete-twice: the lab has no rule 0x44",
         ];
         assert_eq!(matrix(other).contradictions(), expected);
+    }
+
+    #[test]
+    fn an_offence_that_no_table_names_is_told() {
+        let mut matrix = matrix(RULE);
+        matrix.proofs.clear();
+        assert_eq!(matrix.contradictions(), [SHOWS_NOTHING]);
+    }
+
+    #[test]
+    fn the_names_that_programs_may_have_are_those_of_the_documented_rules() {
+        let mut named: Vec<&str> = lab::rules::NAMED.iter().map(|row| row.name).collect();
+        named.sort_unstable();
+        assert_eq!(named, compile_fail::DOCUMENTED);
     }
 
     #[test]

@@ -51,6 +51,16 @@ impl Routine {
         }
     }
 
+    /// What it is called whatever IRP it works for.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Dispatch { irp, visit } => format!("dispatch routine for {}", irp.major_name(*visit)),
+            Self::Completion { .. } => "completion routine".to_owned(),
+            Self::Cancel { .. } => "cancel routine".to_owned(),
+            _ => self.name(),
+        }
+    }
+
     /// The IRP that it was called for.
     pub(crate) fn irp(&self) -> Option<&Rc<IrpRecord>> {
         match self {
@@ -105,6 +115,7 @@ impl Machine {
         if !context.spin_locks.borrow().is_empty() {
             self.violation(&rules::SPIN_LOCK_HELD, "PsTerminateSystemThread with a spin lock held");
         }
+        self.check_locks_at_thread_end();
         if context.irql.get() != PASSIVE_LEVEL {
             self.violation(
                 &rules::RETURNED_AT_OTHER_IRQL,

@@ -15,7 +15,7 @@ const WAIT_NS: u64 = 1_000_000;
 impl Machine {
     /// The pool block at `address` is about to be freed: no timer may be set in it, and no resource be alive.
     pub(crate) fn check_nothing_active_in(&self, address: usize) {
-        if !self.timers.any() && !self.resources.any() {
+        if !self.timers.any() && !self.resources.any() && !self.any_lock_from(address) {
             return;
         }
         let block = self.pool.borrow().block_at(address);
@@ -39,6 +39,7 @@ impl Machine {
                 ),
             );
         }
+        self.locks_freed(&range);
     }
 
     /// A work item of a device keeps the device's driver loaded until its routine has returned.

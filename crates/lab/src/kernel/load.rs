@@ -7,7 +7,7 @@ use super::{
     activation::Routine,
     exports, fault,
     layout::{IO_TYPE_DRIVER, driver_extension, driver_object},
-    status::{self, NtStatus, STATUS_INVALID_DEVICE_REQUEST, nt_success},
+    status::{self, NtStatus, STATUS_INVALID_DEVICE_REQUEST},
     system_calls,
 };
 use crate::{
@@ -163,16 +163,13 @@ impl Machine {
         self.call_routine(Routine::DriverEntry, entry, [driver.object, path, 0, 0]) as u32 as NtStatus
     }
 
-    /// Calls DriverEntry; a driver that does not load ends the run.
-    pub(crate) fn must_enter(&self) {
-        let status = self.driver_entry(self.make_registry_path());
-        if !nt_success(status) {
-            self.cannot(&format!(
-                "the driver did not load: its DriverEntry returned {} ({:#010x})",
-                status::name(status),
-                status as u32
-            ));
-        }
+    /// Ends the run: DriverEntry failed, and nobody made it.
+    pub(crate) fn did_not_load(&self, status: NtStatus) -> ! {
+        self.cannot(&format!(
+            "the driver did not load: its DriverEntry returned {} ({:#010x})",
+            status::name(status),
+            status as u32
+        ))
     }
 
     /// The driver's AddDevice routine, if it has one.

@@ -23,6 +23,7 @@ pub(crate) mod random;
 mod registry;
 mod report;
 pub(crate) mod scheduler;
+pub(crate) mod sites;
 pub mod status;
 mod sync;
 mod system_calls;
@@ -52,8 +53,9 @@ use self::{
     random::Random,
     registry::Registry,
     scheduler::Scheduler,
+    sites::{FailSite, Sites},
     status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
-    sync::{dispatcher::Waits, resource::Resources, timer::Timers},
+    sync::{deadlock::Deadlocks, dispatcher::Waits, resource::Resources, timer::Timers},
     threads::Threads,
     trace::{Event, Trace, What},
 };
@@ -89,6 +91,8 @@ pub(crate) struct Config {
     pub(crate) special_pool: bool,
     /// In how many of 1000 cases a call that can fail is made to fail.
     pub(crate) failures_per_mille: u32,
+    /// The places of the driver whose calls fail, where places are looked at.
+    pub(crate) fail_sites: Option<Vec<FailSite>>,
     /// Whether the text of the event log is kept.
     pub(crate) log: bool,
     /// The name of the driver's service, the last part of the registry path that DriverEntry gets.
@@ -123,6 +127,8 @@ pub(crate) struct Machine {
     pub(crate) observers: Observers,
     /// Calls that a script has said will fail.
     pub(crate) planned: Planned,
+    pub(crate) sites: Sites,
+    pub(crate) deadlocks: Deadlocks,
     failures: Random,
     /// Whether calls may be made to fail now.
     failing: Cell<bool>,
@@ -191,7 +197,8 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     let call = Call { machine, frame };
     exports::check_irql(function, &call);
     let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
-    let result = (export.serve)(&call);
+    let failure = exports::failure_of(function, &call);
+    let result = failure.unwrap_or_else(|| (export.serve)(&call));
     if observed {
         machine.observers.tell(machine, Moment::Returned, export.name, frame);
     }
@@ -242,6 +249,8 @@ impl Machine {
             outstanding: RefCell::default(),
             observers: Observers::default(),
             planned: Planned::default(),
+            deadlocks: Deadlocks::default(),
+            sites: Sites::new(config.fail_sites.clone()),
             failures: Random::new(seed, "failures"),
             failing: Cell::new(false),
             log: RefCell::new(Trace::new(config.log)),
@@ -310,7 +319,7 @@ impl Machine {
     pub(crate) fn failure(&self, call: &'static str, usual: NtStatus) -> Option<NtStatus> {
         let planned = self.planned.take(call);
         let random = || self.failing.get() && self.failures.chance(self.config.failures_per_mille);
-        let fails = planned.is_some() || random();
+        let fails = planned.is_some() || self.site_fails(call) || random();
         if fails {
             self.reporter.count(&format!("injected {call}"), 1);
             self.trace(0, What::Injected { call });
@@ -344,6 +353,7 @@ impl Machine {
         report.irps = self.irps.count();
         report.log_hash = format!("{:016x}", log.hash());
         report.log = log.take_text();
+        report.sites = self.sites.report();
         let driver = *self.pool.borrow().counters(pool::Owner::Driver);
         let kernel = *self.pool.borrow().counters(pool::Owner::Kernel);
         for (name, value) in [

@@ -6,12 +6,12 @@ use std::{
     rc::Rc,
 };
 
-use super::{Machine, entry::Frame, exports, io::irp::IrpRecord};
+use super::{Machine, entry::Frame, exports, io::irp::IrpRecord, scheduler::Context};
 use crate::{
     pool::BadFree,
     report::{RunReport, Violation, Warning},
     rules::{self, Rule},
-    unwind::{Point, call_stack},
+    unwind::{self, Point, call_stack},
 };
 
 /// The end of a run, on the way to whoever asked for it. The process ends when it has been sent.
@@ -154,13 +154,27 @@ impl Machine {
         message: &str,
         point: Option<Point>,
     ) -> ! {
+        let stack = self.stack(point);
+        self.violation_told(irp, rule, message, stack)
+    }
+
+    /// Ends the run: the driver broke `rule`, and `lines` say more about it, below the call stack.
+    pub(crate) fn violation_with(&self, rule: &Rule, message: &str, lines: Vec<String>) -> ! {
+        let frame = self.scheduler.running().and_then(|context| context.frame.get());
+        let mut stack = self.stack(frame.map(point_of));
+        stack.extend(lines);
+        self.violation_told(self.current_irp().as_ref(), rule.id, message, stack)
+    }
+
+    fn violation_told(&self, irp: Option<&Rc<IrpRecord>>, rule: &str, message: &str, stack: Vec<String>) -> ! {
         let mut report = self.report();
         report.violation = Some(Violation {
             rule: rule.to_owned(),
             seed: self.config.seed,
             message: format!("{message} ({})", self.place()),
             irp_history: irp.map(|irp| irp.history()).unwrap_or_default(),
-            stack: self.stack(point),
+            stack,
+            replay: None,
         });
         self.reporter.end(report)
     }
@@ -202,18 +216,13 @@ impl Machine {
         let (Some(driver), Some(context)) = (driver, self.scheduler.running()) else {
             return Vec::new();
         };
-        let range = context.kernel_stack();
-        let read = |address: usize| {
-            let inside = range.contains(&address) && range.contains(&(address + 7));
-            inside.then(|| crate::guest::read::<u64>(address))
-        };
         let mut lines = Vec::new();
         if let Some(point) = point {
             let function = exports::try_export(context.function.get()).map(|export| export.name);
             if let (Some(function), true) = (function, context.frame.get().is_some()) {
                 lines.push(format!("nt!{function}"));
             }
-            for frame in call_stack(&driver.image, point, read) {
+            for frame in self.frames(context, point) {
                 lines.push(frame.display(&driver.symbols).to_string());
             }
         }
@@ -227,6 +236,22 @@ impl Machine {
         }
         lines.push(format!("-- {}", context.name));
         lines
+    }
+
+    /// The functions of the driver that have called each other in a context to get to a call of the kernel.
+    pub(super) fn frames_of_call(&self, context: &Context, frame: Frame) -> Vec<unwind::Frame> {
+        self.frames(context, point_of(frame))
+    }
+
+    /// The same, to get to a point.
+    fn frames(&self, context: &Context, point: Point) -> Vec<unwind::Frame> {
+        let driver = self.driver.try_borrow().ok().and_then(|driver| driver.clone());
+        let range = context.kernel_stack();
+        let read = |address: usize| {
+            let inside = range.contains(&address) && range.contains(&(address + 7));
+            inside.then(|| crate::guest::read::<u64>(address))
+        };
+        driver.map_or_else(Vec::new, |driver| call_stack(&driver.image, point, read))
     }
 
     /// The kernel could not free what the driver asked it to.

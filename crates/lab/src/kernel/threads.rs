@@ -125,6 +125,7 @@ impl Machine {
         }
         let thread = self.spawn("system thread of the driver", move |machine| {
             machine.call_callback("system thread routine", routine, &[argument]);
+            machine.check_locks_at_thread_end();
             change(&machine.threads.of_driver, -1);
             machine.signal(machine.processor_data.thread(machine.current()), 1);
         });

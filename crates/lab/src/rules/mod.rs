@@ -3,10 +3,12 @@
 //! Where a rule is applied is told by the entry's name in the code: whoever finds an offence names the entry. That
 //! each of them can be broken, and is then found with exactly its id, is shown by the tests of `offender.sys`.
 
+mod documented;
 mod table;
 
 use serde::Serialize;
 
+pub use documented::{Documented, IO_CODES, NAMED, Proof, VERIFIER_CODES, covered_by, documented, proofs};
 pub(crate) use table::*;
 
 /// Who checks the rule on Windows.
@@ -49,6 +51,26 @@ pub struct Rule {
     pub enforced_by: Option<&'static str>,
     /// The program that shows it: a file of `tests/compile_fail`, by its name without `.rs`.
     pub compile_fail: Option<&'static str>,
+}
+
+/// A rule as it is listed: with what it covers of all that Microsoft documents, under another name than its id.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    #[serde(flatten)]
+    rule: &'static Rule,
+    covers: Vec<&'static str>,
+}
+
+/// Every rule with what it covers, in the order of the table.
+#[must_use]
+pub fn listed() -> Vec<Listed> {
+    all()
+        .iter()
+        .map(|rule| Listed {
+            rule,
+            covers: covered_by(rule),
+        })
+        .collect()
 }
 
 /// Every rule, in the order of the table.

@@ -142,6 +142,29 @@ rules! {
     COMPLETE_UNDER_SPIN_LOCK: "SDV/SpinLockSafe" "SpinLockSafe", SDV, Fatal, "complete-under-spin-lock", enforced by "SpinLockGuard, Dispatch, Held, Irp" in "SpinLockSafe";
     "IoCompleteRequest is not called with a spin lock held.";
 
+    LOCK_ACQUIRED_AGAIN: "0xC4/0x1000" "deadlock detection: self-deadlock", DV, Fatal, "acquire-spin-lock-again";
+    "A spin lock or a fast mutex is not acquired by who holds it.";
+    LOCK_HIERARCHY: "0xC4/0x1001" "deadlock detection: lock hierarchy violation", DV, Fatal, "acquire-in-other-order";
+    "Locks are acquired in the same order everywhere, even where nothing came of it yet. Two orders that only ever occur with one more lock held, the same one, are right.";
+    LOCK_NOT_INITIALISED: "0xC4/0x1002" "deadlock detection: uninitialized resource", DV, Fatal, "acquire-uninitialised-mutex";
+    "A fast mutex is initialised before it is acquired.";
+    LOCK_RELEASED_OUT_OF_ORDER: "0xC4/0x1003" "deadlock detection: unexpected release", DV, Warning, "release-out-of-order";
+    "Of two locks the one that was acquired last is released first.";
+    LOCK_RELEASED_BY_OTHER: "0xC4/0x1004" "deadlock detection: unexpected thread", DV, Fatal, "release-mutex-of-another";
+    "A lock is released by the thread that acquired it.";
+    LOCK_INITIALISED_AGAIN: "0xC4/0x1005" "deadlock detection: multiple initialization", DV, Fatal, "initialise-held-mutex";
+    "A lock that is held is not initialised. To initialise one again that nobody holds is let pass.";
+    LOCK_NOT_ACQUIRED: "0xC4/0x1007" "deadlock detection: unacquired resource", DV, Fatal, "release-unheld-mutex";
+    "A lock is released only where it was acquired.";
+    LOCK_ACQUIRED_AS_OTHER_KIND: "0xC4/0x1008" "deadlock detection: acquired as another type of lock", DV, Fatal, "acquire-spin-lock-as-queued";
+    "A lock is acquired with the functions of one kind of lock only: a spin lock is queued each time or never.";
+    LOCK_RELEASED_AS_OTHER_KIND: "0xC4/0x1009" "deadlock detection: released as another type of lock", DV, Fatal, "release-fast-mutex-unsafely";
+    "A lock is released with the counterpart of the function that acquired it.";
+    THREAD_ENDED_WITH_LOCK: "0xC4/0x100A" "deadlock detection: the terminated thread owns the lock", DV, Fatal, "end-thread-with-mutex";
+    "A thread that ends holds no lock.";
+    HELD_LOCK_FREED: "0xC4/0x100B" "deadlock detection: the deleted lock is still owned", DV, Fatal, "free-held-mutex";
+    "The memory of a lock that is held is not freed.";
+
     FREED_WITH_TIMER: "0xC4/0x15" "pool freed with an active timer in it", DV, Fatal, "free-with-timer";
     "A timer is cancelled before the memory that it is in is freed, a device extension included.";
     FREED_WITH_RESOURCE: "0xC4/0x17" "pool freed with an active ERESOURCE in it", DV, Fatal, "free-with-resource";
@@ -175,7 +198,7 @@ rules! {
     "A driver does not touch what has been freed.";
     POOL_OVERRUN: "0xD6" "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", DV, Fatal, "pool-overrun";
     "A driver stays within its pool blocks.";
-    FREED_NO_BLOCK: "0xC4/0x13" "free of what is no pool block", DV, Fatal, "free-inside-block";
+    FREED_NO_BLOCK: "0xC4/0x10" "free of what is no pool block", DV, Fatal, "free-inside-block";
     "What is freed is a pool block, by its first byte.";
 
     DRIVER_FAULT: "0x1E" "KMODE_EXCEPTION_NOT_HANDLED", DV, Fatal, "null-entry";

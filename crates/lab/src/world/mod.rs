@@ -2,5 +2,6 @@
 
 pub(crate) mod disk;
 pub(crate) mod initiator;
+mod lowres;
 pub(crate) mod scenario;
 pub(crate) mod stack;

@@ -3,6 +3,7 @@
 use super::{
     disk::Habits,
     initiator::Workload,
+    lowres,
     stack::{DeviceStack, pnp},
 };
 use crate::kernel::{Machine, io::not_understood::RESERVED_PNP_MINOR, layout::driver_object, random::Random};
@@ -15,11 +16,11 @@ pub struct Scenario {
     pub about: &'static str,
     /// How many requests it sends unless it is told otherwise.
     pub requests: u64,
-    reads_only: bool,
+    pub(super) reads_only: bool,
 }
 
 /// Every scenario.
-pub static SCENARIOS: [Scenario; 2] = [
+pub static SCENARIOS: [Scenario; 3] = [
     Scenario {
         name: "read",
         about: "READs only, from two initiators, between AddDevice and REMOVE_DEVICE",
@@ -33,6 +34,7 @@ pub static SCENARIOS: [Scenario; 2] = [
         requests: 300,
         reads_only: false,
     },
+    lowres::LOWRES,
 ];
 
 /// The scenario called `name`.
@@ -93,7 +95,9 @@ impl Machine {
     ) -> Option<serde_json::Value> {
         let random = Random::new(self.config.seed, "scenario");
         self.phase("DriverEntry");
-        self.must_enter();
+        if !self.enter_or_give_up() {
+            return None;
+        }
         if self.add_device_routine().is_none() {
             self.play_without_add_device(scenario, requests);
             self.unload();
@@ -133,8 +137,9 @@ impl Machine {
         random: &Random,
         collect: Option<Collect<'_>>,
     ) -> Option<serde_json::Value> {
-        self.phase("START_DEVICE");
-        self.send_pnp(stack, pnp::START_DEVICE);
+        if !self.start_or_remove(stack) {
+            return None;
+        }
         if !scenario.reads_only {
             self.send_pnp(stack, pnp::QUERY_CAPABILITIES);
             self.send_pnp(stack, RESERVED_PNP_MINOR);

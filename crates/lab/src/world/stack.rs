@@ -83,7 +83,7 @@ impl Machine {
         };
         let status = self.call_add_device(routine, stack.bottom);
         if !nt_success(status) {
-            if !may_fail {
+            if !may_fail && !self.sites.any_failed() {
                 self.cannot(&format!(
                     "AddDevice returned {} ({:#010x})",
                     status::name(status),
@@ -220,6 +220,11 @@ impl Machine {
             self.send_pnp(stack, pnp::QUERY_REMOVE_DEVICE);
         }
         self.check_quiet();
+        self.remove_at_once(stack);
+    }
+
+    /// Removes the device without having asked or told it first.
+    pub(crate) fn remove_at_once(&'static self, stack: &mut DeviceStack) {
         self.phase("REMOVE_DEVICE");
         let status = self.send_pnp(stack, pnp::REMOVE_DEVICE);
         self.check_removed(status, stack.filter.take(), stack.disk);

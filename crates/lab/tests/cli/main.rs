@@ -47,7 +47,7 @@ fn a_command_line_that_makes_no_sense_is_one_line_that_says_what_would() {
         (vec!["fly"], "unrecognized subcommand"),
         (vec![], "no command is given"),
         (vec!["run"], "DRIVER"),
-        (vec!["run", driver, "--scenario", "tea"], "there are read and mixed"),
+        (vec!["run", driver, "--scenario", "tea"], "there are read, mixed"),
         (vec!["run", driver, "--seeds", "5..1"], "as in 1..1000"),
         (vec!["run", driver, "--seeds", "many"], "as in 1..1000"),
         (vec!["run", driver, "--verifier", "some"], "all, none, standard"),

@@ -99,6 +99,15 @@ pub(crate) struct FastMutex {
 #[repr(C, align(16))]
 pub(crate) struct Resource([u64; 13]);
 
+/// KMUTEX, opaque.
+#[repr(C)]
+pub(crate) struct Mutex([u64; 7]);
+
+/// KLOCK_QUEUE_HANDLE, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct LockQueueHandle([u64; 3]);
+
 /// KEVENT, opaque.
 #[repr(C)]
 #[derive(Default)]
@@ -134,6 +143,7 @@ pub(crate) type Unload = extern "system" fn(Driver);
 pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
 pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
+pub(crate) type ThreadRoutine = extern "system" fn(*mut c_void);
 pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
 
 // The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break
@@ -149,6 +159,7 @@ unsafe extern "system" {
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
     pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExReleaseFastMutexUnsafe(mutex: *mut FastMutex);
     pub(crate) safe fn ExReleaseResourceLite(resource: *mut Resource);
     pub(crate) safe fn FsRtlIsNameInExpression(
         expression: *const UnicodeString,
@@ -200,6 +211,7 @@ unsafe extern "system" {
     ) -> NtStatus;
     pub(crate) safe fn IofCallDriver(device: Device, irp: Irp) -> NtStatus;
     pub(crate) safe fn IofCompleteRequest(irp: Irp, priority_boost: i8);
+    pub(crate) safe fn KeAcquireInStackQueuedSpinLock(lock: *mut SpinLock, handle: &mut LockQueueHandle);
     pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
     pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
@@ -209,15 +221,19 @@ unsafe extern "system" {
     pub(crate) safe fn KeFlushQueuedDpcs();
     pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
     pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
+    pub(crate) safe fn KeInitializeMutex(mutex: *mut Mutex, level: u32);
     pub(crate) safe fn KeInitializeTimer(timer: *mut Timer);
     pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
     pub(crate) safe fn KeLeaveCriticalRegion();
     pub(crate) safe fn KeLowerIrql(irql: Irql);
     pub(crate) safe fn KeRaiseIrqlToDpcLevel() -> Irql;
+    pub(crate) safe fn KeReleaseMutex(mutex: *mut Mutex, wait: u8) -> i32;
+    pub(crate) safe fn KeReleaseInStackQueuedSpinLock(handle: &mut LockQueueHandle);
     pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
     pub(crate) safe fn KeReleaseSpinLockFromDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeSetEvent(event: *mut Event, increment: i32, wait: u8) -> i32;
     pub(crate) safe fn KeSetTimer(timer: *mut Timer, due: i64, dpc: *mut Dpc) -> u8;
+    pub(crate) safe fn KeTryToAcquireSpinLockAtDpcLevel(lock: *mut SpinLock) -> u8;
     pub(crate) safe fn KeWaitForSingleObject(
         object: *mut Event,
         reason: i32,
@@ -227,6 +243,23 @@ unsafe extern "system" {
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
+    pub(crate) safe fn PsCreateSystemThread(
+        handle: &mut *mut c_void,
+        access: u32,
+        attributes: *const c_void,
+        process: *const c_void,
+        client: *mut c_void,
+        routine: ThreadRoutine,
+        context: *mut c_void,
+    ) -> NtStatus;
+    pub(crate) safe fn ObReferenceObjectByHandle(
+        handle: *mut c_void,
+        access: u32,
+        kind: *const c_void,
+        mode: i8,
+        object: &mut *mut c_void,
+        information: *mut c_void,
+    ) -> NtStatus;
     pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
     pub(crate) safe fn ZwOpenKey(
         handle: &mut *mut c_void,

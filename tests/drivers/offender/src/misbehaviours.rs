@@ -2,6 +2,8 @@
 //!
 //! There are no twins: the clean driver is the twin of each.
 
+mod unprepared;
+
 use core::{arch::asm, hint, mem, ptr};
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     request::Request,
     switch::{
         Case, Conduct,
-        Place::{AddDevice, Entry, Read},
+        Place::{AddDevice, Entry, Read, Start},
     },
 };
 
@@ -39,6 +41,9 @@ misbehaviours! {
     "privileged-read" Read(privileged);
     "unknown-import-read" Read(unknown_import);
     "breakpoint-read" Read(breakpoint);
+    "leak-when-short-entry" Entry(unprepared::leak_in_entry);
+    "leak-when-short-start" Start(unprepared::leak_in_start);
+    "leak-in-fallback-start" Start(unprepared::leak_in_fallback);
 }
 
 fn fail_entry() -> NtStatus {

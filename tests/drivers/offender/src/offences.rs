@@ -8,6 +8,7 @@ use crate::switch::{
 mod cancelling;
 mod completing;
 mod data;
+mod deadlocks;
 mod device_objects;
 mod forwarding;
 mod irql;
@@ -97,9 +98,22 @@ offences! {
     "0xC4/0x40009" "spin-lock-held-at-return" Read(spin_locks::hold_at_return);
     "SDV/SpinLockSafe" "complete-under-spin-lock" Read(spin_locks::complete_under);
 
+    // Deadlock detection.
+    "0xC4/0x1000" "acquire-spin-lock-again" Start(deadlocks::acquire_again);
+    "0xC4/0x1001" "acquire-in-other-order" Start(deadlocks::acquire_in_other_order);
+    "0xC4/0x1002" "acquire-uninitialised-mutex" Start(deadlocks::acquire_uninitialised);
+    "0xC4/0x1003" "release-out-of-order" Start(deadlocks::release_out_of_order);
+    "0xC4/0x1004" "release-mutex-of-another" Start(deadlocks::release_of_another);
+    "0xC4/0x1005" "initialise-held-mutex" Start(deadlocks::initialise_held);
+    "0xC4/0x1007" "release-unheld-mutex" Start(deadlocks::release_unheld);
+    "0xC4/0x1008" "acquire-spin-lock-as-queued" Start(deadlocks::acquire_as_queued);
+    "0xC4/0x1009" "release-fast-mutex-unsafely" Start(deadlocks::release_unsafely);
+    "0xC4/0x100A" "end-thread-with-mutex" Start(deadlocks::end_thread_holding);
+    "0xC4/0x100B" "free-held-mutex" Start(deadlocks::free_held);
+
     // Pool.
     "0xC4/0x62" "leak-pool" Read(pool_blocks::leak);
-    "0xC4/0x13" "free-inside-block" Read(pool_blocks::free_inside);
+    "0xC4/0x10" "free-inside-block" Read(pool_blocks::free_inside);
     "0xC2/0x07" "free-twice" Read(pool_blocks::free_twice);
     "0xC1" "overwrite-slack" Read(pool_blocks::overwrite_slack);
     "0xD5" "use-after-free" Read(pool_blocks::use_after_free);

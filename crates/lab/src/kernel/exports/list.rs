@@ -129,6 +129,7 @@ fn set_first(head: usize, entry: usize, depth: u16) {
 
 fn push(call: &Call) -> usize {
     let (head, entry) = (call.pointer(0), call.pointer(1));
+    call.machine.locks_put_away(entry);
     let old = first(head);
     let depth = guest::read::<u16>(head);
     guest::write(entry, old);

@@ -1,7 +1,11 @@
 //! Locks of threads: mutexes, fast and guarded mutexes, resources, rundown protection; and queued spin locks.
 
 use super::{Call, Export, export};
-use crate::{guest, kernel::layout::kevent, rules};
+use crate::{
+    guest,
+    kernel::{layout::kevent, sync::deadlock::LockKind},
+    rules,
+};
 
 /// The most objects that a thread can wait for at once.
 const WAIT_OBJECTS_MAX: u32 = 64;
@@ -40,33 +44,37 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ExInitializeFastMutex", initialise_fast),
     export("KeInitializeGuardedMutex", initialise_fast),
-    export("ExAcquireFastMutex", |call| acquire(call, true, "ExAcquireFastMutex")),
+    export("ExAcquireFastMutex", |call| {
+        acquire(call, LockKind::FastMutex, "ExAcquireFastMutex")
+    }),
     export("ExAcquireFastMutexUnsafe", |call| {
-        acquire(call, false, "ExAcquireFastMutexUnsafe")
+        acquire(call, LockKind::FastMutexUnsafe, "ExAcquireFastMutexUnsafe")
     }),
     export("KeAcquireGuardedMutex", |call| {
-        acquire(call, false, "KeAcquireGuardedMutex")
+        acquire(call, LockKind::GuardedMutex, "KeAcquireGuardedMutex")
     }),
     export("KeAcquireGuardedMutexUnsafe", |call| {
-        acquire(call, false, "KeAcquireGuardedMutexUnsafe")
+        acquire(call, LockKind::GuardedMutexUnsafe, "KeAcquireGuardedMutexUnsafe")
     }),
     export("ExTryToAcquireFastMutex", |call| {
         let machine = call.machine;
-        usize::from(machine.try_acquire_fast_mutex(call.pointer(0), true, "ExTryToAcquireFastMutex"))
+        usize::from(machine.try_acquire_fast_mutex(call.pointer(0), LockKind::FastMutex, "ExTryToAcquireFastMutex"))
     }),
     export("KeTryToAcquireGuardedMutex", |call| {
         let machine = call.machine;
-        usize::from(machine.try_acquire_fast_mutex(call.pointer(0), false, "KeTryToAcquireGuardedMutex"))
+        usize::from(machine.try_acquire_fast_mutex(
+            call.pointer(0),
+            LockKind::GuardedMutex,
+            "KeTryToAcquireGuardedMutex",
+        ))
     }),
-    export("ExReleaseFastMutex", |call| release(call, true, "ExReleaseFastMutex")),
+    export("ExReleaseFastMutex", |call| release(call, LockKind::FastMutex)),
     export("ExReleaseFastMutexUnsafe", |call| {
-        release(call, false, "ExReleaseFastMutexUnsafe")
+        release(call, LockKind::FastMutexUnsafe)
     }),
-    export("KeReleaseGuardedMutex", |call| {
-        release(call, false, "KeReleaseGuardedMutex")
-    }),
+    export("KeReleaseGuardedMutex", |call| release(call, LockKind::GuardedMutex)),
     export("KeReleaseGuardedMutexUnsafe", |call| {
-        release(call, false, "KeReleaseGuardedMutexUnsafe")
+        release(call, LockKind::GuardedMutexUnsafe)
     }),
     export("KeEnterGuardedRegion", |_| 0),
     export("KeLeaveGuardedRegion", |_| 0),
@@ -155,7 +163,9 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeAcquireInStackQueuedSpinLock", |call| {
         let handle = call.pointer(1);
         guest::write(handle.wrapping_add(8), call.pointer(0));
-        let irql = call.machine.acquire_spin_lock_raise(call.pointer(0));
+        let irql = call
+            .machine
+            .acquire_spin_lock_raise(call.pointer(0), LockKind::QueuedSpinLock);
         guest::write(handle.wrapping_add(16), irql);
         0
     }),
@@ -164,24 +174,30 @@ pub(super) const EXPORTS: &[Export] = &[
         call.machine.release_spin_lock(
             guest::read(handle.wrapping_add(8)),
             guest::read(handle.wrapping_add(16)),
+            LockKind::QueuedSpinLock,
         );
         0
     }),
     export("KeAcquireInStackQueuedSpinLockAtDpcLevel", |call| {
         guest::write(call.pointer(1).wrapping_add(8), call.pointer(0));
-        call.machine.acquire_spin_lock(call.pointer(0));
+        call.machine
+            .acquire_spin_lock(call.pointer(0), LockKind::QueuedSpinLock);
         0
     }),
     export("KeReleaseInStackQueuedSpinLockFromDpcLevel", |call| {
         call.machine
-            .release_spin_lock_from_dpc(guest::read(call.pointer(0).wrapping_add(8)));
+            .release_spin_lock_from_dpc(guest::read(call.pointer(0).wrapping_add(8)), LockKind::QueuedSpinLock);
         0
     }),
     export("KeAcquireSpinLockForDpc", |call| {
-        usize::from(call.machine.acquire_spin_lock_raise(call.pointer(0)))
+        usize::from(
+            call.machine
+                .acquire_spin_lock_raise(call.pointer(0), LockKind::SpinLock),
+        )
     }),
     export("KeReleaseSpinLockForDpc", |call| {
-        call.machine.release_spin_lock(call.pointer(0), call.u8(1));
+        call.machine
+            .release_spin_lock(call.pointer(0), call.u8(1), LockKind::SpinLock);
         0
     }),
     export("KeTestSpinLock", |call| {
@@ -202,13 +218,13 @@ fn initialise_fast(call: &Call) -> usize {
     0
 }
 
-fn acquire(call: &Call, raise: bool, name: &str) -> usize {
-    call.machine.acquire_fast_mutex(call.pointer(0), raise, name);
+fn acquire(call: &Call, kind: LockKind, name: &str) -> usize {
+    call.machine.acquire_fast_mutex(call.pointer(0), kind, name);
     0
 }
 
-fn release(call: &Call, lower: bool, name: &str) -> usize {
-    call.machine.release_fast_mutex(call.pointer(0), lower, name);
+fn release(call: &Call, kind: LockKind) -> usize {
+    call.machine.release_fast_mutex(call.pointer(0), kind);
     0
 }
 

@@ -5,6 +5,7 @@
 
 mod device;
 mod executive;
+mod failing;
 mod format;
 mod io;
 mod irql;
@@ -146,6 +147,8 @@ struct Table {
     exports: Vec<&'static Export>,
     /// The limit of each, if it has one.
     limits: Vec<Option<&'static irql::Limit>>,
+    /// Which of them fail before they are served, and when.
+    may_fail: Vec<Option<&'static failing::MayFail>>,
     numbers: HashMap<&'static str, usize>,
 }
 
@@ -174,9 +177,11 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         .map(|(number, export)| (export.name, number))
         .collect();
     let limits = exports.iter().map(|export| irql::limit_of(export.name)).collect();
+    let may_fail = exports.iter().map(|export| failing::entry_of(export.name)).collect();
     Table {
         exports,
         limits,
+        may_fail,
         numbers,
     }
 });
@@ -204,6 +209,11 @@ pub(super) fn check_irql(function: u32, call: &Call) {
     if let Some(limit) = TABLE.limits[function as usize] {
         call.machine.check_irql(export_of(function).name, limit, call);
     }
+}
+
+/// What the function with this number returns where it is made to fail before it does anything.
+pub(super) fn failure_of(function: u32, call: &Call) -> Option<usize> {
+    failing::failure(TABLE.may_fail[function as usize]?, call)
 }
 
 /// The function with this number, if there is one.

@@ -3,7 +3,10 @@
 use super::{Call, Export, export};
 use crate::{
     guest,
-    kernel::{scheduler::DISPATCH_LEVEL, sync::dispatcher::kind},
+    kernel::{
+        scheduler::DISPATCH_LEVEL,
+        sync::{deadlock::LockKind, dispatcher::kind},
+    },
 };
 
 pub(super) const EXPORTS: &[Export] = &[
@@ -15,6 +18,7 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeLowerIrql", lower_irql),
     export("KfLowerIrql", lower_irql),
     export("KeInitializeSpinLock", |call| {
+        call.machine.lock_initialised(call.pointer(0));
         guest::write(call.pointer(0), 0_usize);
         0
     }),
@@ -23,11 +27,12 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeReleaseSpinLock", release_spin_lock),
     export("KfReleaseSpinLock", release_spin_lock),
     export("KeAcquireSpinLockAtDpcLevel", |call| {
-        call.machine.acquire_spin_lock(call.pointer(0));
+        call.machine.acquire_spin_lock(call.pointer(0), LockKind::SpinLock);
         0
     }),
     export("KeReleaseSpinLockFromDpcLevel", |call| {
-        call.machine.release_spin_lock_from_dpc(call.pointer(0));
+        call.machine
+            .release_spin_lock_from_dpc(call.pointer(0), LockKind::SpinLock);
         0
     }),
     export("KeTryToAcquireSpinLockAtDpcLevel", |call| {
@@ -129,10 +134,14 @@ fn lower_irql(call: &Call) -> usize {
 }
 
 fn acquire_spin_lock(call: &Call) -> usize {
-    usize::from(call.machine.acquire_spin_lock_raise(call.pointer(0)))
+    usize::from(
+        call.machine
+            .acquire_spin_lock_raise(call.pointer(0), LockKind::SpinLock),
+    )
 }
 
 fn release_spin_lock(call: &Call) -> usize {
-    call.machine.release_spin_lock(call.pointer(0), call.u8(1));
+    call.machine
+        .release_spin_lock(call.pointer(0), call.u8(1), LockKind::SpinLock);
     0
 }

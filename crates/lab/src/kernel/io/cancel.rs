@@ -6,18 +6,19 @@ use super::irp::{IrpRecord, Owner};
 use crate::kernel::{
     Machine,
     layout::{io_stack_location, irp},
+    sync::deadlock::LockKind,
     trace::What,
 };
 
 impl Machine {
     /// IoAcquireCancelSpinLock; returns the IRQL before.
     pub(crate) fn acquire_cancel_spin_lock(&self) -> u8 {
-        self.acquire_spin_lock_raise(self.kernel_data.cancel_spin_lock())
+        self.acquire_spin_lock_raise(self.kernel_data.cancel_spin_lock(), LockKind::SpinLock)
     }
 
     /// IoReleaseCancelSpinLock.
     pub(crate) fn release_cancel_spin_lock(&self, irql: u8) {
-        self.release_spin_lock(self.kernel_data.cancel_spin_lock(), irql);
+        self.release_spin_lock(self.kernel_data.cancel_spin_lock(), irql, LockKind::SpinLock);
     }
 
     /// IoCancelIrp: sets Cancel, and calls the cancel routine where there is one.

@@ -12,6 +12,7 @@ use crate::{
         layout::{kevent, kmutant},
         scheduler::{Context, DISPATCH_LEVEL},
         status::{NtStatus, STATUS_SUCCESS, STATUS_TIMEOUT},
+        sync::deadlock::LockKind,
     },
     rules,
 };
@@ -41,6 +42,7 @@ pub(crate) struct Waits(RefCell<AddressMap<Vec<&'static Context>>>);
 impl Machine {
     /// KeInitializeEvent and its like.
     pub(crate) fn initialise_object(&self, object: usize, kind: u8, state: i32) {
+        self.lock_of_event_initialised(object);
         crate::guest::zero(object, kevent::BYTES);
         kevent::TYPE.set(object, kind);
         kevent::SIGNAL_STATE.set(object, state);
@@ -77,6 +79,9 @@ impl Machine {
             kind::SYNCHRONIZATION_EVENT | kind::SYNCHRONIZATION_TIMER => kevent::SIGNAL_STATE.set(object, 0),
             kind::SEMAPHORE => kevent::SIGNAL_STATE.set(object, state - 1),
             kind::MUTANT => {
+                if state > 0 {
+                    self.lock_acquired(object, LockKind::Mutex);
+                }
                 kevent::SIGNAL_STATE.set(object, state - 1);
                 kmutant::OWNER_THREAD.set(object, self.processor_data.thread(self.current()));
             }
@@ -147,6 +152,13 @@ impl Machine {
     fn wait_until(&'static self, objects: &[usize], all: bool, deadline_ns: Option<u64>) -> NtStatus {
         let context = self.current();
         let mut timer_set = false;
+        // Who waits for any of several objects, or for some time, is not kept by one of them for ever.
+        let for_ever = deadline_ns.is_none() && (all || objects.len() == 1);
+        for &object in objects {
+            if kevent::TYPE.get(object) == kind::MUTANT && !self.holds_lock(object) {
+                self.lock_wanted(object, LockKind::Mutex, for_ever);
+            }
+        }
         loop {
             if all {
                 if objects.iter().all(|&object| self.is_signalled(object)) {

@@ -7,8 +7,7 @@ use crate::{
         Machine,
         layout::{fast_mutex, kevent, kmutant},
         scheduler::APC_LEVEL,
-        status::{NtStatus, STATUS_MUTANT_NOT_OWNED},
-        sync::dispatcher::kind,
+        sync::{deadlock::LockKind, dispatcher::kind},
     },
     rules,
 };
@@ -20,6 +19,7 @@ impl Machine {
 
     /// KeInitializeMutex.
     pub(crate) fn initialise_mutex(&self, mutex: usize) {
+        self.lock_initialised(mutex);
         crate::guest::zero(mutex, kmutant::BYTES);
         self.initialise_object(mutex, kind::MUTANT, 1);
     }
@@ -27,17 +27,11 @@ impl Machine {
     /// KeReleaseMutex; returns the state before.
     pub(crate) fn release_mutex(&self, mutex: usize) -> i32 {
         if kmutant::OWNER_THREAD.get(mutex) != self.current_thread_object() {
-            let status: NtStatus = STATUS_MUTANT_NOT_OWNED;
-            self.violation(
-                &rules::DRIVER_FAULT,
-                &format!(
-                    "KeReleaseMutex by a thread that does not hold it raises {}",
-                    crate::status::name(status)
-                ),
-            );
+            self.lock_released(mutex, LockKind::Mutex);
         }
         let old = kevent::SIGNAL_STATE.get(mutex);
         if old == 0 {
+            self.lock_released(mutex, LockKind::Mutex);
             kmutant::OWNER_THREAD.set(mutex, 0);
         }
         self.signal(mutex, old.saturating_add(1))
@@ -45,23 +39,19 @@ impl Machine {
 
     /// ExInitializeFastMutex and KeInitializeGuardedMutex.
     pub(crate) fn initialise_fast_mutex(&self, mutex: usize) {
+        self.lock_initialised(mutex);
         crate::guest::zero(mutex, fast_mutex::BYTES);
         fast_mutex::COUNT.set(mutex, 1);
         self.initialise_object(fast_mutex::EVENT.address(mutex), kind::SYNCHRONIZATION_EVENT, 0);
     }
 
-    /// ExAcquireFastMutex, and without `raise` its unsafe form and KeAcquireGuardedMutex.
-    pub(crate) fn acquire_fast_mutex(&'static self, mutex: usize, raise: bool, call: &str) {
+    /// ExAcquireFastMutex and KeAcquireGuardedMutex, and their unsafe forms.
+    pub(crate) fn acquire_fast_mutex(&'static self, mutex: usize, kind: LockKind, call: &str) {
         self.wait_allowed(call, true);
-        let thread = self.current_thread_object();
-        if fast_mutex::COUNT.get(mutex) != 1 && fast_mutex::OWNER.get(mutex) == thread {
-            self.violation(
-                &rules::STUCK,
-                &format!("{call} with a mutex that the thread holds: it waits for itself for ever"),
-            );
-        }
+        self.check_fast_mutex(mutex, call);
+        self.lock_wanted(mutex, kind, true);
         let old_irql = self.irql();
-        if raise {
+        if kind == LockKind::FastMutex {
             self.current().irql.set(APC_LEVEL);
         }
         self.wait_for_condition(mutex, || {
@@ -72,41 +62,51 @@ impl Machine {
             }
             is_free
         });
-        self.take_fast_mutex(mutex, old_irql);
+        self.take_fast_mutex(mutex, kind, old_irql);
     }
 
-    fn take_fast_mutex(&self, mutex: usize, old_irql: u8) {
+    /// A fast mutex has an event in it, whose list of waiters is a ring as soon as it is initialised, by the kernel or by
+    /// code that was inlined into the driver.
+    fn check_fast_mutex(&self, mutex: usize, call: &str) {
+        let waiters = kevent::WAIT_LIST_HEAD.address(fast_mutex::EVENT.address(mutex));
+        if crate::guest::read::<usize>(waiters) == 0 {
+            self.violation(
+                &rules::LOCK_NOT_INITIALISED,
+                &format!("{call} with a mutex that has not been initialised"),
+            );
+        }
+    }
+
+    fn take_fast_mutex(&self, mutex: usize, kind: LockKind, old_irql: u8) {
+        self.lock_acquired(mutex, kind);
         fast_mutex::COUNT.set(mutex, 0);
         fast_mutex::OWNER.set(mutex, self.current_thread_object());
         fast_mutex::OLD_IRQL.set(mutex, u32::from(old_irql));
     }
 
     /// ExTryToAcquireFastMutex and KeTryToAcquireGuardedMutex.
-    pub(crate) fn try_acquire_fast_mutex(&self, mutex: usize, raise: bool, call: &str) -> bool {
+    pub(crate) fn try_acquire_fast_mutex(&self, mutex: usize, kind: LockKind, call: &str) -> bool {
         self.wait_allowed(call, true);
+        self.check_fast_mutex(mutex, call);
         if fast_mutex::COUNT.get(mutex) != 1 {
             return false;
         }
+        self.lock_wanted(mutex, kind, false);
         let old_irql = self.irql();
-        if raise {
+        if kind == LockKind::FastMutex {
             self.current().irql.set(APC_LEVEL);
         }
-        self.take_fast_mutex(mutex, old_irql);
+        self.take_fast_mutex(mutex, kind, old_irql);
         true
     }
 
-    /// ExReleaseFastMutex, and without `lower` its unsafe form and KeReleaseGuardedMutex.
-    pub(crate) fn release_fast_mutex(&self, mutex: usize, lower: bool, call: &str) {
-        if fast_mutex::COUNT.get(mutex) == 1 || fast_mutex::OWNER.get(mutex) != self.current_thread_object() {
-            self.violation(
-                &rules::BUG_CHECK,
-                &format!("{call} with a mutex that the thread does not hold"),
-            );
-        }
+    /// ExReleaseFastMutex and KeReleaseGuardedMutex, and their unsafe forms.
+    pub(crate) fn release_fast_mutex(&self, mutex: usize, kind: LockKind) {
+        self.lock_released(mutex, kind);
         let old_irql = u8::try_from(fast_mutex::OLD_IRQL.get(mutex)).unwrap_or_default();
         fast_mutex::OWNER.set(mutex, 0);
         fast_mutex::COUNT.set(mutex, 1);
-        if lower {
+        if kind == LockKind::FastMutex {
             self.current().irql.set(old_irql);
         }
         self.wake_waiters(mutex);

@@ -7,6 +7,7 @@ use crate::{
     kernel::{
         Machine,
         scheduler::{DISPATCH_LEVEL, HIGH_LEVEL},
+        sync::deadlock::LockKind,
     },
     rules,
 };
@@ -40,7 +41,7 @@ impl Machine {
     }
 
     /// KeAcquireSpinLockRaiseToDpc; returns the IRQL before.
-    pub(crate) fn acquire_spin_lock_raise(&self, lock: usize) -> u8 {
+    pub(crate) fn acquire_spin_lock_raise(&self, lock: usize, kind: LockKind) -> u8 {
         let context = self.current();
         let old = context.irql.get();
         if old > DISPATCH_LEVEL {
@@ -50,14 +51,14 @@ impl Machine {
             );
         }
         context.irql.set(DISPATCH_LEVEL);
-        self.acquire_spin_lock(lock);
+        self.acquire_spin_lock(lock, kind);
         old
     }
 
     /// KeReleaseSpinLock.
-    pub(crate) fn release_spin_lock(&self, lock: usize, irql: u8) {
+    pub(crate) fn release_spin_lock(&self, lock: usize, irql: u8, kind: LockKind) {
         let context = self.current();
-        self.release_spin_lock_from_dpc(lock);
+        self.release_spin_lock_from_dpc(lock, kind);
         if irql > context.irql.get() {
             self.violation(
                 &rules::IRQL_LOWERED_UPWARDS,
@@ -68,7 +69,11 @@ impl Machine {
     }
 
     /// KeAcquireSpinLockAtDpcLevel.
-    pub(crate) fn acquire_spin_lock(&self, lock: usize) {
+    pub(crate) fn acquire_spin_lock(&self, lock: usize, kind: LockKind) {
+        self.take_spin_lock(lock, kind, true);
+    }
+
+    fn take_spin_lock(&self, lock: usize, kind: LockKind, waits: bool) {
         let context = self.current();
         if context.irql.get() < DISPATCH_LEVEL {
             self.violation(
@@ -76,21 +81,17 @@ impl Machine {
                 "KeAcquireSpinLockAtDpcLevel below DISPATCH_LEVEL",
             );
         }
-        if context.spin_locks.borrow().contains(&lock) {
-            self.violation(
-                &rules::SPIN_LOCK_HELD,
-                "a spin lock is acquired by a processor that holds it: it waits for itself for ever",
-            );
-        }
+        self.lock_wanted(lock, kind, waits);
         while crate::guest::read::<usize>(lock) != 0 {
             self.spin(lock);
         }
         crate::guest::write(lock, 1_usize);
+        self.lock_acquired(lock, kind);
         context.spin_locks.borrow_mut().push(lock);
     }
 
     /// KeReleaseSpinLockFromDpcLevel.
-    pub(crate) fn release_spin_lock_from_dpc(&self, lock: usize) {
+    pub(crate) fn release_spin_lock_from_dpc(&self, lock: usize, kind: LockKind) {
         let context = self.current();
         if context.irql.get() < DISPATCH_LEVEL {
             self.violation(
@@ -98,14 +99,11 @@ impl Machine {
                 &format!("a spin lock is released at IRQL {}", context.irql.get()),
             );
         }
+        self.lock_released(lock, kind);
         let held = context.spin_locks.borrow().iter().rposition(|&held| held == lock);
-        let Some(index) = held else {
-            self.violation(
-                &rules::SPIN_LOCK_HELD,
-                "a spin lock is released by a processor that does not hold it",
-            );
-        };
-        context.spin_locks.borrow_mut().remove(index);
+        if let Some(index) = held {
+            context.spin_locks.borrow_mut().remove(index);
+        }
         crate::guest::write(lock, 0_usize);
     }
 
@@ -114,7 +112,7 @@ impl Machine {
         if crate::guest::read::<usize>(lock) != 0 {
             return false;
         }
-        self.acquire_spin_lock(lock);
+        self.take_spin_lock(lock, LockKind::SpinLock, false);
         true
     }
 }
