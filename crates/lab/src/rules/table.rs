@@ -73,7 +73,7 @@ rules! {
     FREE_IN_USE: "0xC9/0x20A" "IoFreeIrp of an IRP in use", DV, Fatal, "free-irp-in-flight";
     "An IRP is freed when no driver has it any more.";
     COPIED_WITHOUT_ROUTINE: "0xC9/0x21C" "stack location copied without a completion routine", DV, Warning, "copy-without-routine";
-    "A driver that registers no completion routine skips its stack location and does not copy it.";
+    "A driver that registers no completion routine skips its stack location and does not copy it, unless it has marked the IRP pending.";
     REMOVED_NOT_DETACHED: "0xC9/0x21D" "REMOVE_DEVICE: not detached", DV, Fatal, "remove-without-detach";
     "A driver detaches its device when it is removed.";
     REMOVED_NOT_DELETED: "0xC9/0x21E" "REMOVE_DEVICE: not deleted", DV, Fatal, "remove-without-delete";

@@ -30,6 +30,8 @@ pub(super) struct Calls {
     /// The calls that the hook was told of and that have not returned, each with the address of its frame. What they were
     /// called with is kept, since what that points to may be gone when they return.
     hooked: RefCell<Vec<(usize, Call)>>,
+    /// Whether the hook is being told of a call, so that the driver is in the middle of a routine.
+    pub(super) in_hook: Cell<bool>,
 }
 
 impl Default for Calls {
@@ -39,6 +41,7 @@ impl Default for Calls {
             recording: Cell::new(true),
             hook: RefCell::default(),
             hooked: RefCell::default(),
+            in_hook: Cell::default(),
         }
     }
 }
@@ -190,7 +193,9 @@ impl World {
         let Some(mut hook) = self.calls.hook.take() else {
             return;
         };
+        self.calls.in_hook.set(true);
         hook(self, moment, call);
+        self.calls.in_hook.set(false);
         self.calls.hook.borrow_mut().get_or_insert(hook);
     }
 }

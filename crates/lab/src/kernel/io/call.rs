@@ -203,7 +203,9 @@ impl Machine {
         if next < own {
             self.check_copied(record, record.stack_location(own), location);
         }
-        if next < own && routine == 0 && !sent {
+        // One that has the IRP marked pending must copy: the driver below could clear the mark in a location that was
+        // skipped.
+        if next < own && routine == 0 && !sent && !self.is_marked(record, own) {
             self.warning(
                 Some(record),
                 &rules::COPIED_WITHOUT_ROUTINE,
