@@ -7,6 +7,7 @@ mod entry;
 mod following;
 mod interleaved;
 mod layout;
+mod lifecycle;
 mod remove;
 mod statistics;
 mod support;

@@ -1,9 +1,11 @@
-//! What the filter counts for a device, and the arithmetic behind it: atomics and integers, and nothing else.
+//! What the filter counts for a device and what it decides, and the arithmetic behind it: atomics and integers, and nothing
+//! else.
 //!
 //! * [`DeviceStatistics`] is the head of a device's statistics, [`Shard`] the part that each processor counts in, and
 //!   [`Statistics`] the two together: what a dispatch or completion routine counts with.
 //! * [`Snapshot`] is what a reader gets, live or, with [`dump::read`], out of a memory dump.
 //! * [`histogram`] and [`clock`] measure.
+//! * [`usage`] keeps account of the special files on a device, and decides what follows from them.
 //!
 //! It is not the driver: it knows no IRP, allocates nothing, calls nothing of the kernel, and any host tests it.
 //!
@@ -34,6 +36,7 @@ pub mod in_flight;
 mod snapshot;
 mod statistics;
 pub mod sync;
+pub mod usage;
 
 pub use counters::{Operation, Shard};
 pub use snapshot::Snapshot;

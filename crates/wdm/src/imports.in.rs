@@ -22,8 +22,10 @@ kernel_imports! {
         IoCreateDevice(8, 4, 8, 4, 4, 1, 8) -> 4;
         IoDeleteDevice(8);
         IoDetachDevice(8);
+        IoForwardIrpSynchronously(8, 8) -> 1;
         IoGetAttachedDeviceReference(8) -> 8;
         IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
+        IoInvalidateDeviceState(8);
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);
         IoReleaseRemoveLockEx(8, 8, 4);
         IoSetCompletionRoutineEx(8, 8, 8, 8, 1, 1, 1) -> 4;
@@ -31,7 +33,10 @@ kernel_imports! {
         IofCompleteRequest(8, 1);
         KeBugCheckEx(4, 8, 8, 8, 8);
         KeGetCurrentProcessorNumberEx(8) -> 4;
+        KeInitializeEvent(8, 4, 1);
         KeQueryMaximumProcessorCountEx(2) -> 4;
+        KeSetEvent(8, 4, 1) -> 4;
+        KeWaitForSingleObject(8, 4, 1, 1, 8) -> 4;
         ObfDereferenceObject(8) -> 8;
     }
 

@@ -12,6 +12,7 @@
 //! * [`Observe`] follows an IRP to its end and looks at it; [`Hold`] takes it over when it comes back, to complete it, to
 //!   keep it or to send it again. Registering a completion routine and calling the lower driver are one step. What is
 //!   kept for the IRP meanwhile stands in a slot of a [`Slab`], which is allocated when the device is added.
+//! * [`Answered`] is a PnP request that was sent down and waited for, and now is this driver's to complete.
 //! * [`Held`] is an IRP that this driver has pending: one that came back, or that dispatch has [parked](Irp::park).
 //! * [`Passive`] and [`Dispatch`] say what a thread may call. A [`SpinLock`] that is held keeps them, so no IRP is
 //!   completed or sent under it.
@@ -34,6 +35,7 @@ mod add_device;
 mod device;
 mod driver;
 mod extension;
+mod forward;
 mod held;
 mod hold;
 mod imports;
@@ -42,6 +44,7 @@ mod irql;
 mod kind;
 mod layout;
 mod observe;
+mod pnp;
 pub mod pool;
 pub mod processor;
 mod raw_irp;
@@ -55,15 +58,18 @@ mod spin_lock;
 mod status;
 mod sync;
 pub mod time;
+mod usage_turn;
 
 pub use add_device::AddDevice;
 pub use device::Device;
 pub use driver::{Driver, driver_entry};
+pub use forward::Answered;
 pub use held::Held;
 pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected};
 pub use irql::{Dispatch, Passive};
 pub use observe::{Observe, View, WithSlot};
+pub use pnp::{DeviceUsage, DeviceUsageNotification, PnpDeviceState, PnpQuestion, QueryPnpDeviceState, StartDevice};
 pub use remove_device::RemoveDevice;
 pub use remove_lock::KeptDevice;
 pub use request::{MustPass, MustSucceed, Query, Request};
