@@ -198,7 +198,7 @@ fn a_device_that_holds_a_file_is_neither_stopped_nor_removed_nor_pagable_nor_dis
             let asked = Call::IoInvalidateDeviceState {
                 device: lower.address(),
             };
-            assert_eq!(invalidated(world), [asked.clone()], "usage {usage}");
+            assert_eq!(invalidated(world), std::slice::from_ref(&asked), "usage {usage}");
             for in_path in [true, false] {
                 assert_eq!(queries(world, filter), REFUSED, "usage {usage}");
                 assert!(!is_pagable(filter), "usage {usage}");

@@ -92,7 +92,6 @@ impl Usage {
     }
 
     /// What it comes to where a file is put on the device (`in_path`), or has gone from it.
-    #[must_use]
     pub const fn notified(self, file: SpecialFile, in_path: bool) -> Change {
         let mut after = self;
         let count = after.count_mut(file);

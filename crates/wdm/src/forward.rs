@@ -16,7 +16,7 @@ use crate::{
     device::Device,
     driver::Driver,
     irp::{Brand, Dispatched, Irp, Rejected},
-    irql::Passive,
+    irql::{Dispatch, Passive},
     raw_irp,
     remove_lock::Locked,
     status::{NtError, NtStatus},
@@ -114,9 +114,11 @@ impl<'irp, D: Driver> Answered<'irp, D> {
         self.irp.device()
     }
 
-    /// The same, and what this thread may call.
-    pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Passive) {
-        self.irp.device_and_irql()
+    /// The same, and what this thread may call: it may not wait any more, since the PnP manager starts no other device until
+    /// this one has started.
+    pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Dispatch) {
+        let (device, irql) = self.irp.device_and_irql();
+        (device, irql.as_dispatch())
     }
 
     /// What the drivers below completed the IRP with.

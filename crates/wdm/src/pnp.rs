@@ -13,7 +13,7 @@ use crate::{
     driver::Driver,
     forward::{Answered, PassiveIrp},
     irp::{Dispatched, Irp, Outcome, Rejected},
-    irql::Passive,
+    irql::{Dispatch, Passive},
     layout::io_stack_location,
     raw_irp,
     status::{NtError, NtStatus},
@@ -239,9 +239,9 @@ impl<'irp, D: Driver> PnpQuestion<'irp, D> {
     }
 }
 
-/// What every one of these gives, whatever may be done with it.
+/// What every one of these gives, whatever may be done with it, with the token of what the thread may call.
 macro_rules! device_access {
-    ($($request:ident)*) => {$(
+    ($($request:ident $irql:ident $(.$weaken:ident)?;)*) => {$(
         impl<D: Driver> $request<'_, D> {
             /// The device that the IRP was sent to.
             #[must_use]
@@ -250,11 +250,18 @@ macro_rules! device_access {
             }
 
             /// The same, and what this thread may call.
-            pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Passive) {
-                self.0.device_and_irql()
+            pub fn device_and_irql(&mut self) -> (&Device<D>, &mut $irql) {
+                let (device, irql) = self.0.device_and_irql();
+                (device, irql$(.$weaken())?)
             }
         }
     )*};
 }
 
-device_access!(StartDevice DeviceUsageNotification QueryPnpDeviceState PnpQuestion);
+device_access! {
+    // It waits for the drivers below and for nothing else: meanwhile the PnP manager starts no other device.
+    StartDevice Dispatch.as_dispatch;
+    DeviceUsageNotification Passive;
+    QueryPnpDeviceState Passive;
+    PnpQuestion Passive;
+}

@@ -116,7 +116,7 @@ impl<'irp, D: Driver> Request<'irp, D> {
     pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Dispatch) {
         match self {
             Self::RemoveDevice(irp) => weaken(irp.device_and_irql()),
-            Self::StartDevice(irp) => weaken(irp.device_and_irql()),
+            Self::StartDevice(irp) => irp.device_and_irql(),
             Self::DeviceUsageNotification(irp) => weaken(irp.device_and_irql()),
             Self::QueryPnpDeviceState(irp) => weaken(irp.device_and_irql()),
             Self::PnpQuestion(irp) => weaken(irp.device_and_irql()),
