@@ -78,7 +78,7 @@ pub(crate) fn query(irp: Query<'_, Filter>) -> Outcome<'_, Filter> {
 /// IRP_MN_QUERY_PNP_DEVICE_STATE: what the system needs is not to be disabled.
 pub(crate) fn query_state(irp: QueryPnpDeviceState<'_, Filter>) -> Dispatched<'_> {
     if irp.device().state().lifecycle.usage().is_needed() {
-        irp.add(PnpDeviceState::NOT_DISABLEABLE)
+        irp.answer_with(PnpDeviceState::NOT_DISABLEABLE)
     } else {
         irp.skip_and_call()
     }

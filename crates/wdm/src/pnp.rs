@@ -181,7 +181,7 @@ impl<'irp, D: Driver> QueryPnpDeviceState<'irp, D> {
     /// handles: so they hold where none of them has anything to say, and also where the IRP has no stack location for the
     /// lower driver and can only be passed on. They are set once more when it is back, for a driver may have put its own
     /// answer there.
-    pub fn add(self, state: PnpDeviceState) -> Dispatched<'irp> {
+    pub fn answer_with(self, state: PnpDeviceState) -> Dispatched<'irp> {
         let bits = u64::from(state.0);
         // SAFETY: we own the IRP.
         let came = unsafe { raw_irp::information(self.0.raw()) };
