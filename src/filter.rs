@@ -1,4 +1,8 @@
 //! What the filter does with each device and each request.
+//!
+//! Two rules meet here: a completion routine that could not be registered means that the request is completed with that
+//! failure, and some requests may not fail. So what may not fail is never registered with a call that can: paging I/O takes
+//! the plain IoSetCompletionRoutine, and the PnP and power requests that tell what is so are only passed on.
 
 use policy::{Operation, Statistics, configuration::Configuration};
 use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Request, processor};
@@ -6,9 +10,11 @@ use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outco
 use crate::{
     bypass_io, configuration, events, fatal,
     following::{Following, Timing},
+    lifecycle::{self, Lifecycle},
 };
 
-/// The filter: on every device that it is asked to join, where it follows each READ and WRITE that it can.
+/// The filter: on every device that it is asked to join, where it follows each READ, WRITE,
+/// FLUSH_BUFFERS and DEVICE_CONTROL that it can.
 pub(crate) enum Filter {}
 
 /// What the filter keeps for a device.
@@ -18,6 +24,7 @@ pub(crate) struct State {
     /// every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots from;
     /// it counts nothing then, and says so by having no statistics.
     following: Following,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl State {
@@ -52,28 +59,45 @@ impl Driver for Filter {
         if following.statistics().is_none() && configuration.log_events() {
             events::not_followed(&mut add);
         }
-        add.attach(State {
+        let state = State {
             configuration,
             following,
-        })
+            lifecycle: Lifecycle::default(),
+        };
+        match add.attach(state) {
+            // The stack is as high as one can be: it works without this filter, and would not with it.
+            Err(NtError::INVALID_DEVICE_STATE) => Ok(()),
+            attached => attached,
+        }
     }
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
         Ok(match request {
             Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
-            // After a surprise removal the device is neither detached nor deleted: IRP_MN_REMOVE_DEVICE is still to come.
-            Request::SurpriseRemoval(irp)
-            | Request::CancelRemoveDevice(irp)
-            | Request::StopDevice(irp)
-            | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
-            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => irp.skip_and_call(),
-            Request::Read { irp, length } => follow(irp, Operation::Read, length)?,
-            Request::Write { irp, length } => follow(irp, Operation::Write, length)?,
-            Request::MustPass(irp) => irp.skip_and_call(),
-            Request::Other(irp) => match bypass_io::veto(irp) {
+            Request::SurpriseRemoval(irp) | Request::StopDevice(irp) => lifecycle::stop(irp),
+            Request::CancelRemoveDevice(irp) | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
+            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => lifecycle::query(irp)?,
+            Request::StartDevice(irp) => lifecycle::start(irp),
+            Request::DeviceUsageNotification(irp) => lifecycle::usage_notification(irp)?,
+            Request::QueryPnpDeviceState(irp) => lifecycle::query_state(irp),
+            Request::PnpQuestion(irp) => irp.skip_and_call(),
+            Request::Read { irp, length } => follow_transfer(irp, Operation::Read, length)?,
+            Request::Write { irp, length } => follow_transfer(irp, Operation::Write, length)?,
+            Request::FlushBuffers(irp) => follow(irp, Operation::FlushBuffers, 0, Urgency::MayFail)?,
+            Request::DeviceControl { irp, .. } => match bypass_io::veto(irp) {
                 Ok(refused) => refused?,
-                Err(irp) => irp.skip_and_call(),
+                Err(irp) => follow(irp, Operation::DeviceControl, 0, Urgency::MayFail)?,
             },
+            // Not followed: a refused registration would have to be told in the request's own structure, and nothing is
+            // gained that the requests above do not tell.
+            Request::InternalDeviceControl(irp) => {
+                irp.device()
+                    .state()
+                    .count(|statistics, shard| statistics.internal_device_control(shard));
+                irp.skip_and_call()
+            }
+            Request::MustPass(irp) => irp.skip_and_call(),
+            Request::Other(irp) => irp.skip_and_call(),
         })
     }
 
@@ -86,15 +110,32 @@ impl Driver for Filter {
     }
 }
 
-/// Follows a READ or WRITE to its end; lets it pass where there is no slot for it.
-fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u32) -> Outcome<'irp, Filter> {
-    // Such a request must never fail because memory ran out: it is followed without an allocation, of ours or of the
-    // kernel's, and from slots that no other request can use up.
-    let paging = irp.is_paging_io();
+/// Whether a request may fail because memory ran out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    MayFail,
+    /// The memory manager waits for it to have a page: it is followed without an allocation, of ours or of the kernel's,
+    /// and from slots that no other request can use up.
+    MustNotFail,
+}
+
+/// Follows a READ or WRITE. Only of these the IRP's flags say whether they are paging I/O.
+fn follow_transfer<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u32) -> Outcome<'irp, Filter> {
+    let urgency = if irp.is_paging_io() {
+        Urgency::MustNotFail
+    } else {
+        Urgency::MayFail
+    };
+    follow(irp, operation, length, urgency)
+}
+
+/// Follows a request to its end; lets it pass where there is no slot for it.
+fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, bytes: u32, urgency: Urgency) -> Outcome<'irp, Filter> {
+    let paging = urgency == Urgency::MustNotFail;
     match irp.with_slot(|state| state.following.slab(paging)) {
         Ok(irp) => {
             irp.device().state().count(|statistics, shard| {
-                statistics.sent(shard, operation, length.into());
+                statistics.sent(shard, operation, bytes.into());
             });
             let timing = Timing::new(operation);
             if paging {

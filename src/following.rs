@@ -80,7 +80,7 @@ impl Following {
     }
 }
 
-/// The context of a READ or WRITE that is followed.
+/// The context of a request that is followed.
 pub(crate) struct Timing {
     operation: Operation,
     /// When the lower driver was called.

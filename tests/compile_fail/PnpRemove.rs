@@ -34,7 +34,6 @@ pub fn dispatch<D: Driver>(request: Request<'_, D>, ready: Result<(), NtError>) 
             Err(error) => Err(irp.refuse(error)),
             Ok(()) => Ok(irp.succeed_and_call()),
         },
-        Request::MustPass(irp) => Ok(irp.skip_and_call()),
-        Request::Read { irp, .. } | Request::Write { irp, .. } | Request::Other(irp) => Ok(irp.skip_and_call()),
+        other => Ok(other.pass()),
     }
 }

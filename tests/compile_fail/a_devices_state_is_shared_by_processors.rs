@@ -26,14 +26,7 @@ impl Driver for Filter {
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
         Ok(match request {
-            Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
-            Request::SurpriseRemoval(irp)
-            | Request::CancelRemoveDevice(irp)
-            | Request::StopDevice(irp)
-            | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
-            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => irp.skip_and_call(),
-            Request::MustPass(irp) => irp.skip_and_call(),
-            Request::Read { irp, .. } | Request::Write { irp, .. } | Request::Other(irp) => {
+            Request::Read { irp, .. } | Request::Write { irp, .. } => {
                 let requests = irp.device().state();
                 #[cfg(misuse)]
                 requests.update(|requests| requests.wrapping_add(1));
@@ -41,6 +34,7 @@ impl Driver for Filter {
                 requests.fetch_add(1, Ordering::Relaxed);
                 irp.skip_and_call()
             }
+            other => other.pass(),
         })
     }
 }

@@ -13,7 +13,7 @@ use lab::{
 use crate::{
     layout::{REMOVE_LOCK_BYTES, device_object, driver_object},
     statistics::head_of_statistics,
-    support::{arrival, named, play, put},
+    support::{arrival, every_major, expected_below, named, play, put},
 };
 
 const DO_DEVICE_INITIALIZING: u32 = 0x80;
@@ -347,6 +347,67 @@ fn a_device_without_memory_to_count_in_is_there_and_lets_everything_pass() {
             );
             world.remove(filter);
             world.take_arrivals();
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_stack_that_is_as_high_as_one_can_be_is_left_as_it_is() {
+    play(|world| {
+        let lower = world.new_device(LowerDevice {
+            stack_size: 127,
+            ..LowerDevice::default()
+        });
+        let before = (lower.bytes(), world.driver_bytes());
+        assert_eq!(world.add_device(lower), STATUS_SUCCESS);
+        assert_eq!(lower.top_of_stack(), lower);
+        assert_eq!(before, (lower.bytes(), world.driver_bytes()));
+        assert_eq!(world.driver_pool().live_blocks(), 0);
+
+        let one_below = world.new_device(LowerDevice {
+            stack_size: 126,
+            ..LowerDevice::default()
+        });
+        assert_eq!(world.add_device(one_below), STATUS_SUCCESS);
+        assert_eq!(one_below.top_of_stack().stack_size(), 127);
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn on_a_device_that_has_no_stack_location_for_itself_every_request_passes() {
+    play(|world| {
+        let lower = world.new_device(LowerDevice {
+            stack_size: 0,
+            ..LowerDevice::default()
+        });
+        assert_eq!(world.add_device(lower), STATUS_SUCCESS);
+        let filter = lower.top_of_stack();
+        for request in every_major() {
+            let sent = world.send(filter, request);
+            assert_eq!(arrival(world).contents, sent.passed_to(lower), "{request:?}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_device_with_neither_buffered_nor_direct_io_is_followed_as_any_other() {
+    play(|world| {
+        let lower = world.new_device(LowerDevice {
+            flags: 0,
+            ..LowerDevice::default()
+        });
+        assert_eq!(world.add_device(lower), STATUS_SUCCESS);
+        let filter = lower.top_of_stack();
+        assert_eq!(filter.flags(), 0);
+        for bytes in [512, 0] {
+            let request = Request::read(0, bytes).patterned();
+            let sent = world.send(filter, request);
+            let arrived = arrival(world).contents;
+            assert_eq!(arrived, expected_below(&sent, &request, lower, &arrived));
+            assert_eq!(sent.ended(), Some(STATUS_SUCCESS.into()));
         }
     });
 }

@@ -8,11 +8,21 @@ use lab::{
 use crate::{
     layout::{REMOVE_LOCK_BYTES, stack_location},
     statistics::{SLOTS, SLOTS_OF_PAGING, statistics},
-    support::{arrival, expected_below, named, play, pointer, with_information},
+    support::{
+        IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, arrival, expected_below, named, play, pointer, with_information,
+    },
 };
 
-/// What is followed, and is no paging I/O.
+/// What may be paging I/O.
 const TRANSFERS: [fn() -> Request; 2] = [|| Request::read(0x1000, 512), || Request::write(0x2000, 1024)];
+
+/// What is followed, and is no paging I/O: the transfers, FLUSH_BUFFERS and DEVICE_CONTROL.
+const FOLLOWED: [fn() -> Request; 4] = [
+    TRANSFERS[0],
+    TRANSFERS[1],
+    || Request::new(IRP_MJ_FLUSH_BUFFERS, 0),
+    || Request::new(IRP_MJ_DEVICE_CONTROL, 0),
+];
 
 fn held(device: Device, tag: Address) -> HeldLock {
     HeldLock { device, tag }
@@ -32,7 +42,7 @@ fn it_is_registered_with_our_own_device_for_every_end_and_then_sent() {
     play(|world| {
         let (lower, filter) = world.add_filter();
         let lock = filter.remove_lock();
-        for request in TRANSFERS {
+        for request in FOLLOWED {
             world.take_calls();
             let sent = world.send(filter, request());
             let (irp, size) = (sent.irp(), REMOVE_LOCK_BYTES);
@@ -73,7 +83,7 @@ fn it_is_registered_with_our_own_device_for_every_end_and_then_sent() {
 fn where_the_registration_is_refused_it_is_completed_with_that_and_not_sent() {
     play(|world| {
         let (_, filter) = world.add_filter();
-        for request in TRANSFERS {
+        for request in FOLLOWED {
             world.fail_next("IoSetCompletionRoutineEx");
             let refused = world.send(filter, request().status(STATUS_IO_DEVICE_ERROR));
             assert_eq!(refused.returned(), Some(STATUS_INSUFFICIENT_RESOURCES));
@@ -116,6 +126,46 @@ fn paging_io_is_followed_by_the_call_that_cannot_be_refused() {
                 assert_eq!(arrived, expected_below(&sent, &irql, lower, &arrived));
                 assert_eq!(sent.ended(), Some(STATUS_SUCCESS.into()));
             }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn the_paging_bit_of_a_request_that_is_no_transfer_means_something_else() {
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        for request in FOLLOWED.map(|request| request()).into_iter().skip(TRANSFERS.len()) {
+            world.fail_next("IoSetCompletionRoutineEx");
+            let refused = world.send(filter, request.paging());
+            assert_eq!(
+                refused.ended(),
+                Some(STATUS_INSUFFICIENT_RESOURCES.into()),
+                "{request:?}"
+            );
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_request_without_a_stack_location_for_the_lower_driver_passes_in_its_own() {
+    play(|world| {
+        let (lower, filter) = world.add_filter();
+        let paging = TRANSFERS.map(|request| request().paging());
+        let requests = FOLLOWED.map(|request| request()).into_iter().chain(paging);
+        for (index, request) in requests.enumerate() {
+            let request = request.in_last_location();
+            let sent = world.send(filter, request);
+            assert_eq!(arrival(world).contents, sent.passed_to(lower), "{request:?}");
+            assert_eq!(sent.ended(), Some(STATUS_SUCCESS.into()), "{request:?}");
+            let counters = statistics(world, filter).counters;
+            assert_eq!(
+                counters.untracked + counters.reserve_empty,
+                index as u64 + 1,
+                "{request:?}"
+            );
+            assert_eq!(counters.read.sent, 0);
         }
     });
 }
@@ -221,7 +271,7 @@ fn requests_come_back_in_any_order() {
 fn a_cancelled_request_comes_back_as_cancelled() {
     play(|world| {
         let (_, filter) = world.add_filter();
-        for request in TRANSFERS {
+        for request in FOLLOWED {
             world.answer_next(Answer::Pend);
             let sent = world.send(filter, request());
             assert!(world.cancel(&sent));

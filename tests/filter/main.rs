@@ -11,6 +11,7 @@ mod fatal;
 mod following;
 mod interleaved;
 mod layout;
+mod lifecycle;
 mod remove;
 mod statistics;
 mod support;

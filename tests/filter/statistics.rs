@@ -13,7 +13,7 @@ use policy::{Operation, Snapshot, dump};
 
 use crate::{
     layout::device_object,
-    support::{IRP_MJ_PNP, play},
+    support::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, play},
 };
 
 /// How many requests can be followed at once on a machine with the lab's two processors.
@@ -55,7 +55,7 @@ fn numbers(snapshot: &Snapshot, operation: Operation) -> [u64; 5] {
 
 #[test]
 #[ignore = "needs the built driver; cargo xtask test runs it"]
-fn reads_and_writes_are_counted_apart_with_their_bytes() {
+fn each_operation_is_counted_apart_and_transfers_with_their_bytes() {
     play(|world| {
         let (_, filter) = world.add_filter();
         for (request, transferred) in [
@@ -68,9 +68,28 @@ fn reads_and_writes_are_counted_apart_with_their_bytes() {
             world.answer_next(Answer::Complete(IoStatus::new(STATUS_SUCCESS, transferred)));
             world.send(filter, request);
         }
-        // What is neither counts as neither.
+        // What is neither counts as neither, and flushes and device control requests without bytes.
         world.send(filter, Request::new(IRP_MJ_PNP, 0x09));
+        for (major, times) in [
+            (IRP_MJ_FLUSH_BUFFERS, 1),
+            (IRP_MJ_DEVICE_CONTROL, 2),
+            (IRP_MJ_INTERNAL_DEVICE_CONTROL, 4),
+        ] {
+            for _ in 0..times {
+                world.answer_next(Answer::Complete(IoStatus::new(STATUS_SUCCESS, 4096)));
+                world.send(
+                    filter,
+                    Request {
+                        parameters: [512; 4],
+                        ..Request::new(major, 0)
+                    },
+                );
+            }
+        }
         let snapshot = statistics(world, filter);
+        assert_eq!(numbers(&snapshot, Operation::FlushBuffers), [1, 0, 1, 0, 0]);
+        assert_eq!(numbers(&snapshot, Operation::DeviceControl), [2, 0, 2, 0, 0]);
+        assert_eq!(snapshot.counters.internal_device_control, 4);
         assert_eq!(numbers(&snapshot, Operation::Read), [2, 4608, 2, 0, 4512]);
         assert_eq!(
             numbers(&snapshot, Operation::Write),

@@ -3,13 +3,20 @@
 use lab::{
     Lab,
     script::{Address, Arrival, Call, Device, IoStatus, Request, Sent, World},
-    status::NtStatus,
+    status::{NtStatus, STATUS_SUCCESS},
 };
 
 use crate::layout::{REMOVE_LOCK_BYTES, driver_object, irp, stack_location};
 
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
+pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
+pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
+const IRP_MJ_CLOSE: u8 = 0x02;
+const IRP_MJ_CLEANUP: u8 = 0x12;
+pub(crate) const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
+pub(crate) const IRP_MJ_POWER: u8 = 0x16;
+pub(crate) const IRP_MN_SET_POWER: u8 = 0x02;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1B;
 /// The minor functions of IRP_MJ_PNP that must succeed and do not end the device: CANCEL_REMOVE_DEVICE, STOP_DEVICE,
 /// CANCEL_STOP_DEVICE and SURPRISE_REMOVAL.
@@ -54,9 +61,32 @@ pub(crate) fn is_to_succeed(request: &Request) -> bool {
     all.any(|other| (other.major, other.minor) == (request.major, request.minor))
 }
 
+/// Whether it is a query that the filter agrees to on its way down: QUERY_REMOVE_DEVICE or QUERY_STOP_DEVICE.
+pub(crate) fn is_agreed_to(request: &Request) -> bool {
+    request.major == IRP_MJ_PNP && matches!(request.minor, 0x01 | 0x05)
+}
+
+/// Whether nobody may fail it: a PnP request that must succeed, SET_POWER, CLEANUP or CLOSE.
+pub(crate) fn may_not_fail(request: &Request) -> bool {
+    let may_not = matches!(
+        (request.major, request.minor),
+        (IRP_MJ_POWER, IRP_MN_SET_POWER) | (IRP_MJ_CLEANUP | IRP_MJ_CLOSE, _)
+    );
+    may_not || is_to_succeed(request)
+}
+
+/// Whether the filter waits in dispatch until it is back: START_DEVICE, and no usage that it knows.
+pub(crate) fn is_waited_for(request: &Request) -> bool {
+    (request.major, request.minor) == (IRP_MJ_PNP, 0x00)
+}
+
 /// Whether the filter follows it, and does not just let it pass.
 pub(crate) fn is_followed(request: &Request) -> bool {
-    matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE)
+    let is_counted = matches!(
+        request.major,
+        IRP_MJ_READ | IRP_MJ_WRITE | IRP_MJ_FLUSH_BUFFERS | IRP_MJ_DEVICE_CONTROL
+    );
+    is_counted || is_waited_for(request)
 }
 
 /// The one IRP that arrived below since this was last asked.
@@ -91,7 +121,11 @@ pub(crate) fn passing(sent: &Sent, lock: Address, lower: Device) -> [Call; 3] {
 /// There, the routine and its context are whoever registered them, and taken from what arrived.
 pub(crate) fn expected_below(sent: &Sent, request: &Request, lower: Device, arrived: &[u8]) -> Vec<u8> {
     if !is_followed(request) {
-        return sent.passed_to(lower);
+        let mut expected = sent.passed_to(lower);
+        if is_agreed_to(request) {
+            put(&mut expected, irp::IO_STATUS_STATUS, &STATUS_SUCCESS.to_le_bytes());
+        }
+        return expected;
     }
     let mut expected = sent.contents().to_vec();
     let own = sent.location();

@@ -17,11 +17,25 @@ pub enum Operation {
     Read,
     /// IRP_MJ_WRITE.
     Write,
+    /// IRP_MJ_FLUSH_BUFFERS.
+    FlushBuffers,
+    /// IRP_MJ_DEVICE_CONTROL.
+    DeviceControl,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 2] = [Self::Read, Self::Write];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::FlushBuffers, Self::DeviceControl];
+
+    /// Whether it moves the device's data, so that bytes are counted: what IoStatus says of the others counts something
+    /// else, or nothing.
+    #[must_use]
+    pub const fn transfers(self) -> bool {
+        match self {
+            Self::Read | Self::Write => true,
+            Self::FlushBuffers | Self::DeviceControl => false,
+        }
+    }
 }
 
 /// What is counted for one operation: of [`AtomicU64`] in a shard, of `u64` in a snapshot.
@@ -54,6 +68,10 @@ pub struct Counters<W> {
     pub read: OperationCounters<W>,
     /// Writes.
     pub write: OperationCounters<W>,
+    /// Flushes, which have no bytes.
+    pub flush_buffers: OperationCounters<W>,
+    /// Device control requests, whose bytes are not counted: they are the request's and not the medium's.
+    pub device_control: OperationCounters<W>,
     /// Requests that passed without being followed, since no slot was free.
     pub untracked: W,
     /// Requests whose completion routine could not be registered, and which were completed with that failure.
@@ -62,6 +80,10 @@ pub struct Counters<W> {
     pub reserve_empty: W,
     /// Held requests that were dropped, and so completed with an error, instead of being disposed of.
     pub held_dropped: W,
+    /// Internal device control requests, which drivers send each other, and which pass without being followed.
+    pub internal_device_control: W,
+    /// Room in which nothing is counted: a shard has no padding, so that a reader of memory knows every word of it.
+    pub(crate) unused: [W; 3],
 }
 
 impl<W> Counters<W> {
@@ -71,13 +93,24 @@ impl<W> Counters<W> {
         match operation {
             Operation::Read => &self.read,
             Operation::Write => &self.write,
+            Operation::FlushBuffers => &self.flush_buffers,
+            Operation::DeviceControl => &self.device_control,
         }
     }
 
     /// Every word, in the order in which they lie in memory.
     pub(crate) fn words(&self) -> impl Iterator<Item = &W> {
-        let rest = [&self.untracked, &self.refused, &self.reserve_empty, &self.held_dropped];
-        self.read.words().chain(self.write.words()).chain(rest)
+        let rest = [
+            &self.untracked,
+            &self.refused,
+            &self.reserve_empty,
+            &self.held_dropped,
+            &self.internal_device_control,
+        ];
+        let operations = self.read.words().chain(self.write.words());
+        let operations = operations.chain(self.flush_buffers.words());
+        let operations = operations.chain(self.device_control.words());
+        operations.chain(rest).chain(&self.unused)
     }
 
     /// Every word, in the order in which they lie in memory.
@@ -87,8 +120,12 @@ impl<W> Counters<W> {
             &mut self.refused,
             &mut self.reserve_empty,
             &mut self.held_dropped,
+            &mut self.internal_device_control,
         ];
-        self.read.words_mut().chain(self.write.words_mut()).chain(rest)
+        let operations = self.read.words_mut().chain(self.write.words_mut());
+        let operations = operations.chain(self.flush_buffers.words_mut());
+        let operations = operations.chain(self.device_control.words_mut());
+        operations.chain(rest).chain(&mut self.unused)
     }
 }
 
@@ -133,10 +170,14 @@ impl Counters<u64> {
     pub const EMPTY: Self = Self {
         read: OperationCounters::EMPTY,
         write: OperationCounters::EMPTY,
+        flush_buffers: OperationCounters::EMPTY,
+        device_control: OperationCounters::EMPTY,
         untracked: 0,
         refused: 0,
         reserve_empty: 0,
         held_dropped: 0,
+        internal_device_control: 0,
+        unused: [0; 3],
     };
 
     /// Adds what `other` counted.
@@ -169,7 +210,7 @@ pub struct Shard {
 
 impl Shard {
     /// A shard in which nothing has been counted, by way of the stack. Zeroed memory is the same, and is what a driver
-    /// takes: a frame of 5 KB needs the stack probe, which a kernel image should not.
+    /// takes: a frame of 10 KB needs the stack probe, which a kernel image should not.
     #[must_use]
     pub fn new() -> Self {
         let zero = || AtomicU64::new(0);
@@ -185,10 +226,14 @@ impl Shard {
             counters: Counters {
                 read: operation(),
                 write: operation(),
+                flush_buffers: operation(),
+                device_control: operation(),
                 untracked: zero(),
                 refused: zero(),
                 reserve_empty: zero(),
                 held_dropped: zero(),
+                internal_device_control: zero(),
+                unused: [zero(), zero(), zero()],
             },
         }
     }
@@ -224,12 +269,16 @@ const _: () = {
     type All = Counters<AtomicU64>;
     assert!(offset_of!(All, read) == 0);
     assert!(offset_of!(All, write) == 2480);
-    assert!(offset_of!(All, untracked) == 4960);
-    assert!(offset_of!(All, refused) == 4968);
-    assert!(offset_of!(All, reserve_empty) == 4976);
-    assert!(offset_of!(All, held_dropped) == 4984);
+    assert!(offset_of!(All, flush_buffers) == 4960);
+    assert!(offset_of!(All, device_control) == 7440);
+    assert!(offset_of!(All, untracked) == 9920);
+    assert!(offset_of!(All, refused) == 9928);
+    assert!(offset_of!(All, reserve_empty) == 9936);
+    assert!(offset_of!(All, held_dropped) == 9944);
+    assert!(offset_of!(All, internal_device_control) == 9952);
+    assert!(offset_of!(All, unused) == 9960);
 
     assert!(offset_of!(Shard, counters) == 0);
     // More than a page, which `Shard` promises; a multiple of its alignment, so nothing is added.
-    assert!(size_of::<Shard>() == 4992 && size_of::<All>() == 4992);
+    assert!(size_of::<Shard>() == 9984 && size_of::<All>() == 9984);
 };

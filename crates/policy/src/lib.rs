@@ -7,6 +7,7 @@
 //! * [`histogram`] and [`clock`] measure.
 //! * [`configuration`] has every setting with its limits, [`bypass_io`] the answer to one request, and [`once`] keeps
 //!   what is told from being told again.
+//! * [`usage`] keeps account of the special files on a device, and decides what follows from them.
 //!
 //! It is not the driver: it knows no IRP, allocates nothing, calls nothing of the kernel, and any host tests it.
 //!
@@ -40,6 +41,7 @@ pub mod once;
 mod snapshot;
 mod statistics;
 pub mod sync;
+pub mod usage;
 
 pub use counters::{Operation, Shard};
 pub use snapshot::Snapshot;

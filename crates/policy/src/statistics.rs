@@ -91,19 +91,23 @@ impl Statistics<'_> {
     pub fn sent(&self, shard: usize, operation: Operation, bytes_requested: u64) {
         let counters = self.shard(shard).counters.operation(operation);
         add(&counters.sent, 1);
-        add(&counters.bytes_requested, bytes_requested);
+        if operation.transfers() {
+            add(&counters.bytes_requested, bytes_requested);
+        }
         self.head.in_flight.enter();
     }
 
     /// A request came back. Called on any processor, as its completion routine is.
     ///
     /// `bytes_transferred` is what IoStatus says of it, and counts only with a success status: with an error it means
-    /// nothing.
+    /// nothing. Of an operation that [moves no data](Operation::transfers) neither these bytes count nor those requested.
     pub fn done(&self, shard: usize, operation: Operation, status: i32, bytes_transferred: u64, latency_ticks: u64) {
         let counters = self.shard(shard).counters.operation(operation);
         if status >= 0 {
             add(&counters.completed_success, 1);
-            add(&counters.bytes_transferred, bytes_transferred);
+            if operation.transfers() {
+                add(&counters.bytes_transferred, bytes_transferred);
+            }
         } else {
             add(&counters.completed_error, 1);
             self.head.errors.record(status);
@@ -126,6 +130,11 @@ impl Statistics<'_> {
     /// A paging request was passed on without being followed, since the reserve was empty.
     pub fn reserve_empty(&self, shard: usize) {
         add(&self.shard(shard).counters.reserve_empty, 1);
+    }
+
+    /// An internal device control request was passed on.
+    pub fn internal_device_control(&self, shard: usize) {
+        add(&self.shard(shard).counters.internal_device_control, 1);
     }
 
     /// A held request was dropped. That it is completed by it is counted with [`done`](Self::done), as always.

@@ -67,6 +67,13 @@ impl Counted {
         (0..2).for_each(|shard| statistics.untracked(shard));
         (0..3).for_each(|shard| statistics.reserve_empty(shard));
         (0..4).for_each(|shard| statistics.held_dropped(shard));
+        (0..5).for_each(|shard| statistics.internal_device_control(shard));
+        for (operation, times) in [(Operation::FlushBuffers, 6), (Operation::DeviceControl, 7)] {
+            for _ in 0..times {
+                statistics.sent(1, operation, 0);
+                statistics.done(1, operation, 0, 0, 3);
+            }
+        }
         // More statuses than the table has entries.
         for status in 1..20 {
             statistics.sent(0, Operation::Read, 0);
@@ -155,6 +162,14 @@ fn every_number_reaches_its_own_place_in_the_snapshot() {
     );
     assert_eq!((counters.untracked, counters.refused), (2, 1));
     assert_eq!((counters.reserve_empty, counters.held_dropped), (3, 4));
+    assert_eq!(counters.internal_device_control, 5);
+    for (operation, times) in [(Operation::FlushBuffers, 6), (Operation::DeviceControl, 7)] {
+        let counted = counters.operation(operation);
+        assert_eq!(
+            (counted.sent, counted.completed_success, counted.latency_ns.count()),
+            (times, times, times)
+        );
+    }
     let first = snapshot.errors.iter().next().map(|entry| (entry.status, entry.count));
     assert_eq!(first, Some((STATUS_IO_DEVICE_ERROR, 5)));
     assert_eq!((snapshot.errors.total(), snapshot.errors.others()), (24, 4));
@@ -189,8 +204,10 @@ fn a_fresh_value_of_whatever_processors_share_is_all_zero_bytes() {
 fn what_is_not_a_head_of_this_version_is_named_as_what_it_is() {
     let counted = Counted::new();
     let mut copy = counted.copy();
-    copy.set_head_word(8, 2);
-    assert_eq!(copy.read(), Err(DumpError::Version { found: 2 }));
+    for found in [1, 3] {
+        copy.set_head_word(8, found);
+        assert_eq!(copy.read(), Err(DumpError::Version { found }));
+    }
     copy.head()[0] = b'I';
     let address = copy.head_address;
     assert_eq!(copy.read(), Err(DumpError::NotStatistics { address }));

@@ -74,6 +74,26 @@ fn each_request_is_counted_under_its_operation_from_whatever_processor() {
 }
 
 #[test]
+fn what_moves_no_data_is_counted_and_timed_without_bytes() {
+    let shards = shards(1);
+    let head = head(0, &shards);
+    let statistics = head.over(&shards).expect("its shards");
+    for operation in [Operation::FlushBuffers, Operation::DeviceControl] {
+        statistics.sent(0, operation, 512);
+        statistics.done(0, operation, STATUS_SUCCESS, 512, 1);
+        let snapshot = statistics.snapshot();
+        let counted = snapshot.counters.operation(operation);
+        assert_eq!((counted.sent, counted.completed_success), (1, 1), "{operation:?}");
+        assert_eq!(counted.latency_ns.count(), 1, "{operation:?}");
+        assert_eq!(
+            (counted.bytes_requested, counted.bytes_transferred),
+            (0, 0),
+            "{operation:?}"
+        );
+    }
+}
+
+#[test]
 fn an_error_or_warning_is_counted_by_status_and_its_bytes_are_not() {
     let shards = shards(1);
     let head = head(0, &shards);
@@ -108,6 +128,7 @@ fn what_was_not_followed_is_counted_by_its_reason_and_a_refused_request_is_not_i
     (0..2).for_each(|shard| statistics.untracked(shard));
     (0..3).for_each(|shard| statistics.reserve_empty(shard));
     (0..4).for_each(|shard| statistics.held_dropped(shard));
+    (0..5).for_each(|shard| statistics.internal_device_control(shard));
     let snapshot = statistics.snapshot();
     let counters = &snapshot.counters;
     let why = [
@@ -115,8 +136,9 @@ fn what_was_not_followed_is_counted_by_its_reason_and_a_refused_request_is_not_i
         counters.untracked,
         counters.reserve_empty,
         counters.held_dropped,
+        counters.internal_device_control,
     ];
-    assert_eq!(why, [1, 2, 3, 4]);
+    assert_eq!(why, [1, 2, 3, 4, 5]);
     assert_eq!((snapshot.in_flight, snapshot.in_flight_peak), (0, 1));
 }
 

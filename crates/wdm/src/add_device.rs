@@ -29,13 +29,14 @@ use crate::{
     registry::{self, Key, OpenError},
     remove_lock::RemoveLock,
     status::{NtError, NtStatus},
+    usage_turn::UsageTurn,
 };
 
 /// How a filter is reached and powered is decided by the device below it, so these are taken over as they are there.
 const INHERITED_FLAGS: u32 = DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_PAGABLE | DO_POWER_INRUSH;
 
 /// What the medium is, which a filter does not change.
-const INHERITED_CHARACTERISTICS: u32 = FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE | FILE_FLOPPY_DISKETTE;
+pub(crate) const INHERITED_CHARACTERISTICS: u32 = FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE | FILE_FLOPPY_DISKETTE;
 
 /// The chance to put a filter on one device, while the PnP manager builds its stack.
 ///
@@ -101,13 +102,18 @@ impl<D: Driver> AddDevice<'_, D> {
     ///
     /// # Errors
     ///
-    /// The status of the step that failed; those before it are undone, in reverse order.
+    /// The status of the step that failed; those before it are undone, in reverse order. STATUS_INVALID_DEVICE_STATE where
+    /// the stack is as high as one can be: nothing was made then.
     pub fn attach(self, state: D::State) -> Result<(), NtError> {
         let object = self.create()?;
         let extension = Extension::<D>::of(object);
         // SAFETY: the extension is this device's, of the right size, unused until the attachment below, and lives as
         // long as the device object. The lock is initialised here only.
         unsafe { RemoveLock::initialise(Extension::remove_lock(extension)) };
+        // SAFETY: as above.
+        unsafe { UsageTurn::initialise(Extension::usage_turn(extension)) };
+        // SAFETY: as above.
+        unsafe { Extension::physical_device(extension).write(self.physical_device) };
         // SAFETY: as above.
         unsafe { Extension::state(extension).write(state) };
         if let Err(error) = Self::make_parts(object, extension) {
@@ -138,7 +144,9 @@ impl<D: Driver> AddDevice<'_, D> {
         let [ours, theirs] = [object, lower].map(device_object::flags);
         // SAFETY: fields of our own device, which nobody else changes while it is initialising, and of the one below
         // it, which our attachment keeps.
-        unsafe { inherit(ours, theirs, INHERITED_FLAGS) };
+        let inherited = unsafe { inherit(ours, theirs, INHERITED_FLAGS) };
+        // SAFETY: the extension is this device's, and nobody else uses it while it is initialising.
+        unsafe { Extension::inherited_flags(extension).write(inherited) };
         let [ours, theirs] = [object, lower].map(device_object::characteristics);
         // SAFETY: as above.
         unsafe { inherit(ours, theirs, INHERITED_CHARACTERISTICS) };
@@ -185,8 +193,15 @@ impl<D: Driver> AddDevice<'_, D> {
         let top = unsafe { IoGetAttachedDeviceReference(self.physical_device.as_ptr()) };
         // SAFETY: `top` is live while the reference is held.
         let device_type = unsafe { device_object::device_type(top).read() };
+        // SAFETY: as above.
+        let stack_size = unsafe { device_object::stack_size(top).read() };
         // SAFETY: gives back the reference that was taken above.
         unsafe { ObfDereferenceObject(top.cast()) };
+
+        // Ours will be one more, and an IRP with more stack locations than the count can say cannot be made.
+        if stack_size == i8::MAX {
+            return Err(NtError::INVALID_DEVICE_STATE);
+        }
 
         let mut object = ptr::null_mut();
         // SAFETY: the driver object is this driver's, no name is given, and the result goes to a local.
@@ -207,16 +222,17 @@ impl<D: Driver> AddDevice<'_, D> {
     }
 }
 
-/// Sets in `ours` those bits of `inherited` that are set in `theirs`.
+/// Sets in `ours` those bits of `inherited` that are set in `theirs`, and gives them.
 ///
 /// # Safety
 ///
 /// Both can be read, and `ours` can be written and is changed by nobody else.
-unsafe fn inherit(ours: *mut u32, theirs: *const u32, inherited: u32) {
+unsafe fn inherit(ours: *mut u32, theirs: *const u32, inherited: u32) -> u32 {
     // SAFETY: the caller promises that it can be read.
     let theirs = unsafe { theirs.read() };
     // SAFETY: as above.
     let old = unsafe { ours.read() };
     // SAFETY: the caller promises that it can be written.
     unsafe { ours.write(old | (theirs & inherited)) };
+    theirs & inherited
 }

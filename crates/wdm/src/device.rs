@@ -5,14 +5,18 @@
 use core::{
     marker::PhantomData,
     ptr::{self, NonNull},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use wdk_sys::{
-    DEVICE_OBJECT,
-    ntddk::{IoDeleteDevice, IoDetachDevice},
+    DEVICE_OBJECT, DO_POWER_PAGABLE,
+    ntddk::{IoDeleteDevice, IoDetachDevice, IoInvalidateDeviceState},
 };
 
-use crate::{driver::Driver, extension::Extension, irql::Passive, parts, remove_lock::RemoveLock};
+use crate::{
+    add_device::INHERITED_CHARACTERISTICS, driver::Driver, extension::Extension, irql::Passive, layout::device_object,
+    parts, remove_lock::RemoveLock, usage_turn::UsageTurn,
+};
 
 /// A device object of the driver `D`, attached to a stack.
 ///
@@ -66,6 +70,50 @@ impl<D: Driver> Device<D> {
     /// Drains the parts of a device that is going: nothing of it runs afterwards that is not a request.
     pub(crate) fn drain(&self, irql: &mut Passive) {
         parts::drain::<D>(self.parts(), irql);
+    }
+
+    /// Has the PnP manager ask for the device's state again, in its own time: an IRP_MN_QUERY_PNP_DEVICE_STATE will come.
+    pub fn invalidate_state(&self) {
+        // SAFETY: the extension is initialised, and stays so while `self` is reachable.
+        let physical_device = unsafe { Extension::physical_device(self.extension()).read() };
+        // SAFETY: the bus driver's device is there as long as one is attached above it.
+        unsafe { IoInvalidateDeviceState(physical_device.as_ptr()) };
+    }
+
+    /// Says that power requests may come at DISPATCH_LEVEL: clears DO_POWER_PAGABLE, for a device that must be powered with
+    /// the paging file out of reach.
+    pub fn clear_power_pagable(&self) {
+        self.flags().fetch_and(!DO_POWER_PAGABLE, Ordering::AcqRel);
+    }
+
+    /// Sets DO_POWER_PAGABLE again, where the device had it when it was attached: a device is never pagable by its filter's
+    /// own choice.
+    pub fn restore_power_pagable(&self) {
+        // SAFETY: written when the device was attached, before it could be reached, and not since.
+        let inherited = unsafe { Extension::inherited_flags(self.extension()).read() };
+        self.flags().fetch_or(inherited & DO_POWER_PAGABLE, Ordering::AcqRel);
+    }
+
+    /// Takes over what the medium is from the device below.
+    pub(crate) fn inherit_characteristics(&self) {
+        let lower = device_object::characteristics(self.lower().as_ptr());
+        // SAFETY: a field of the device that ours is attached to, which its own driver alone changes.
+        let theirs = unsafe { AtomicU32::from_ptr(lower) }.load(Ordering::Relaxed);
+        // SAFETY: a field of our own device, aligned, that nobody else changes.
+        let ours = unsafe { AtomicU32::from_ptr(device_object::characteristics(self.object.as_ptr())) };
+        let kept = ours.load(Ordering::Relaxed) & !INHERITED_CHARACTERISTICS;
+        ours.store(kept | (theirs & INHERITED_CHARACTERISTICS), Ordering::Relaxed);
+    }
+
+    fn flags(&self) -> &AtomicU32 {
+        // SAFETY: a field of our own live device object, aligned, and changed by atomic operations alone once it is attached.
+        unsafe { AtomicU32::from_ptr(device_object::flags(self.object.as_ptr())) }
+    }
+
+    /// Whose turn it is to serve a usage notification.
+    pub(crate) fn usage_turn(&self) -> &UsageTurn {
+        // SAFETY: as in `state`.
+        unsafe { &*Extension::usage_turn(self.extension()) }
     }
 
     /// This device object.

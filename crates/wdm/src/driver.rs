@@ -14,6 +14,7 @@ use crate::{
     driver_entry::DriverEntry,
     irp::{Irp, Outcome, Rejected},
     irql::Dispatch,
+    kind,
     layout::{self, MAJOR_FUNCTIONS},
     parts::Parts,
     raw_irp,
@@ -146,7 +147,7 @@ unsafe extern "C" fn dispatch<D: Driver>(device: *mut DEVICE_OBJECT, irp: *mut I
     let locked = match Locked::acquire(device, irp) {
         Ok(locked) => locked,
         Err(error) => {
-            let status = NtStatus::from(error);
+            let status = refusal(irp, error);
             // SAFETY: the IRP is ours.
             unsafe { raw_irp::set_io_status(irp, status, 0) };
             // SAFETY: it is given up here.
@@ -160,6 +161,25 @@ unsafe extern "C" fn dispatch<D: Driver>(device: *mut DEVICE_OBJECT, irp: *mut I
     let irp = unsafe { Irp::from_raw(irp, locked, irql) };
     let dispatched = D::dispatch(Request::new(irp)).unwrap_or_else(Rejected::complete);
     dispatched.status().to_raw()
+}
+
+/// What an IRP is completed with whose device is being removed, so that nothing may be done with it.
+///
+/// With the failure, but for those that nobody may fail: they succeed. That is all that is left for them to do, since the
+/// drivers below have got the IRP_MN_REMOVE_DEVICE that this one waits in, and have no state left that such a request
+/// could change. It is not passed on: the lower device may be gone.
+fn refusal(irp: NonNull<IRP>, error: NtError) -> NtStatus {
+    // SAFETY: the IRP is ours, and its current stack location is this device's.
+    let location = unsafe { raw_irp::current_stack_location(irp) };
+    // SAFETY: our own stack location.
+    let major_function = unsafe { layout::io_stack_location::major_function(location).read() };
+    // SAFETY: as above.
+    let minor_function = unsafe { layout::io_stack_location::minor_function(location).read() };
+    if kind::may_not_fail(major_function, minor_function) {
+        NtStatus::SUCCESS
+    } else {
+        error.into()
+    }
 }
 
 /// DriverUnload.

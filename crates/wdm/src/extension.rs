@@ -7,7 +7,7 @@ use core::{mem::offset_of, ptr::NonNull};
 
 use wdk_sys::DEVICE_OBJECT;
 
-use crate::{driver::Driver, layout::device_object, remove_lock::RemoveLock};
+use crate::{driver::Driver, layout::device_object, remove_lock::RemoveLock, usage_turn::UsageTurn};
 
 /// What the kernel aligns a device extension to.
 const ALIGNMENT: usize = 16;
@@ -16,14 +16,19 @@ const ALIGNMENT: usize = 16;
 ///
 /// # Invariants
 ///
-/// From before the device is attached until its removal has waited for the remove lock, all fields are
-/// initialised, and none is moved.
+/// From before the device is attached until its removal has waited for the remove lock, all fields are initialised, but for
+/// `lower` and `inherited_flags`, which are from the attachment on; and none is moved.
 #[repr(C)]
 pub(crate) struct Extension<D: Driver> {
     remove_lock: RemoveLock,
+    usage_turn: UsageTurn,
     /// The device that was on top of the stack when this one was attached. Written by the attachment alone.
     lower: *mut DEVICE_OBJECT,
     parts: D::Parts,
+    /// The device of the bus driver, at the bottom of the stack. It outlives every device that is attached to it.
+    physical_device: NonNull<DEVICE_OBJECT>,
+    /// The flags that were taken over from the device below when this one was attached.
+    inherited_flags: u32,
     state: D::State,
 }
 
@@ -52,6 +57,18 @@ impl<D: Driver> Extension<D> {
 
     pub(crate) const fn remove_lock(this: *mut Self) -> *mut RemoveLock {
         this.wrapping_byte_add(offset_of!(Self, remove_lock)).cast()
+    }
+
+    pub(crate) const fn usage_turn(this: *mut Self) -> *mut UsageTurn {
+        this.wrapping_byte_add(offset_of!(Self, usage_turn)).cast()
+    }
+
+    pub(crate) const fn physical_device(this: *mut Self) -> *mut NonNull<DEVICE_OBJECT> {
+        this.wrapping_byte_add(offset_of!(Self, physical_device)).cast()
+    }
+
+    pub(crate) const fn inherited_flags(this: *mut Self) -> *mut u32 {
+        this.wrapping_byte_add(offset_of!(Self, inherited_flags)).cast()
     }
 
     pub(crate) const fn lower(this: *mut Self) -> *mut *mut DEVICE_OBJECT {

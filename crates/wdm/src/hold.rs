@@ -49,7 +49,7 @@ impl<'irp, D: Driver, C: Hold<D>> WithSlot<'irp, D, C> {
     ///
     /// The IRP with the status of the registration, which found no memory: all that can be done is to complete it.
     pub fn hold(self, context: C) -> Outcome<'irp, D> {
-        // SAFETY: we own the IRP, and the I/O manager made it with a stack location for each device of the stack.
+        // SAFETY: we own the IRP, which has a stack location for the lower driver (invariant).
         if let Err(error) =
             unsafe { Fallible::register(self.irp.raw, &self.slot, &self.irp.device, Some(held::<D, C, Fallible>)) }
         {

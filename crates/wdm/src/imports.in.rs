@@ -29,10 +29,12 @@ kernel_imports! {
         IoCsqRemoveNextIrp(8, 8) -> 8;
         IoDeleteDevice(8);
         IoDetachDevice(8);
+        IoForwardIrpSynchronously(8, 8) -> 1;
         IoFreeMdl(8);
         IoFreeWorkItem(8);
         IoGetAttachedDeviceReference(8) -> 8;
         IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
+        IoInvalidateDeviceState(8);
         IoOpenDeviceRegistryKey(8, 4, 4, 8) -> 4;
         IoQueueWorkItem(8, 8, 4, 8);
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);

@@ -51,6 +51,11 @@ impl Passive {
         Self(unsafe { Dispatch::assume() })
     }
 
+    /// The weaker token in place of this one.
+    pub(crate) fn into_dispatch(self) -> Dispatch {
+        self.0
+    }
+
     /// The weaker token: what may be called at DISPATCH_LEVEL may be called here.
     pub const fn as_dispatch(&mut self) -> &mut Dispatch {
         &mut self.0

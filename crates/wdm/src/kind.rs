@@ -16,6 +16,9 @@ codes! {
     IRP_MJ_CLOSE = 0x02;
     IRP_MJ_READ = 0x03;
     IRP_MJ_WRITE = 0x04;
+    IRP_MJ_FLUSH_BUFFERS = 0x09;
+    IRP_MJ_DEVICE_CONTROL = 0x0e;
+    IRP_MJ_INTERNAL_DEVICE_CONTROL = 0x0f;
     IRP_MJ_CLEANUP = 0x12;
     IRP_MJ_POWER = 0x16;
     IRP_MJ_SYSTEM_CONTROL = 0x17;
@@ -35,6 +38,8 @@ codes! {
     IRP_MN_QUERY_PNP_DEVICE_STATE = 0x14;
     IRP_MN_DEVICE_USAGE_NOTIFICATION = 0x16;
     IRP_MN_SURPRISE_REMOVAL = 0x17;
+
+    IRP_MN_SET_POWER = 0x02;
 }
 
 /// The kinds: what [`Request`](crate::Request) tells apart.
@@ -47,8 +52,15 @@ pub(crate) enum Kind {
     QueryStopDevice,
     StopDevice,
     CancelStopDevice,
+    StartDevice,
+    DeviceUsageNotification,
+    QueryPnpDeviceState,
+    PnpQuestion,
     Read,
     Write,
+    FlushBuffers,
+    DeviceControl,
+    InternalDeviceControl,
     MustPass,
     Other,
 }
@@ -60,6 +72,9 @@ impl Kind {
             IRP_MJ_PNP => Self::of_pnp(minor_function),
             IRP_MJ_READ => Self::Read,
             IRP_MJ_WRITE => Self::Write,
+            IRP_MJ_FLUSH_BUFFERS => Self::FlushBuffers,
+            IRP_MJ_DEVICE_CONTROL => Self::DeviceControl,
+            IRP_MJ_INTERNAL_DEVICE_CONTROL => Self::InternalDeviceControl,
             IRP_MJ_CLEANUP | IRP_MJ_CLOSE | IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL => Self::MustPass,
             _ => Self::Other,
         }
@@ -74,16 +89,35 @@ impl Kind {
             IRP_MN_QUERY_STOP_DEVICE => Self::QueryStopDevice,
             IRP_MN_STOP_DEVICE => Self::StopDevice,
             IRP_MN_CANCEL_STOP_DEVICE => Self::CancelStopDevice,
-            // Those that a filter may have a part in on their way down or up. All others, and those that are not invented
-            // yet, it does not understand.
-            IRP_MN_START_DEVICE
-            | IRP_MN_QUERY_DEVICE_RELATIONS
+            IRP_MN_START_DEVICE => Self::StartDevice,
+            IRP_MN_DEVICE_USAGE_NOTIFICATION => Self::DeviceUsageNotification,
+            IRP_MN_QUERY_PNP_DEVICE_STATE => Self::QueryPnpDeviceState,
+            // Those that a filter may have a part in when they come back. All others, and those that are not invented yet,
+            // it does not understand.
+            IRP_MN_QUERY_DEVICE_RELATIONS
             | IRP_MN_QUERY_INTERFACE
             | IRP_MN_QUERY_CAPABILITIES
-            | IRP_MN_FILTER_RESOURCE_REQUIREMENTS
-            | IRP_MN_QUERY_PNP_DEVICE_STATE
-            | IRP_MN_DEVICE_USAGE_NOTIFICATION => Self::Other,
+            | IRP_MN_FILTER_RESOURCE_REQUIREMENTS => Self::PnpQuestion,
             _ => Self::MustPass,
         }
+    }
+}
+
+/// Whether nobody may fail an IRP with these codes, for whatever reason: it says what is so, and does not ask.
+///
+/// So it succeeds even where the device that it was sent to is being removed, and nothing may be done with it.
+pub(crate) const fn may_not_fail(major_function: u8, minor_function: u8) -> bool {
+    match major_function {
+        IRP_MJ_PNP => matches!(
+            Kind::of_pnp(minor_function),
+            Kind::RemoveDevice
+                | Kind::SurpriseRemoval
+                | Kind::CancelRemoveDevice
+                | Kind::StopDevice
+                | Kind::CancelStopDevice
+        ),
+        IRP_MJ_POWER => minor_function == IRP_MN_SET_POWER,
+        IRP_MJ_CLEANUP | IRP_MJ_CLOSE => true,
+        _ => false,
     }
 }

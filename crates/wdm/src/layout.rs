@@ -58,6 +58,7 @@ layout! {
         0x34 characteristics: u32 = Characteristics;
         0x40 extension: *mut core::ffi::c_void = DeviceExtension;
         0x48 device_type: u32 = DeviceType;
+        0x4c stack_size: i8 = StackSize;
     }
     driver_object = DRIVER_OBJECT, sizeof 0x150 {
         0x30 extension: *mut DRIVER_EXTENSION = DriverExtension;
@@ -88,6 +89,8 @@ layout! {
         0x8 write_length: u32 = Parameters.Write.Length;
         0x8 output_buffer_length: u32 = Parameters.DeviceIoControl.OutputBufferLength;
         0x10 input_buffer_length: u32 = Parameters.DeviceIoControl.InputBufferLength;
+        0x8 usage_in_path: u8 = Parameters.UsageNotification.InPath;
+        0x10 usage_type: wdk_sys::DEVICE_USAGE_NOTIFICATION_TYPE = Parameters.UsageNotification.Type;
         0x18 io_control_code: u32 = Parameters.DeviceIoControl.IoControlCode;
         0x38 completion_routine: PIO_COMPLETION_ROUTINE = CompletionRoutine;
         0x40 context: *mut core::ffi::c_void = Context;

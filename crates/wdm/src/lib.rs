@@ -12,6 +12,7 @@
 //! * [`Observe`] follows an IRP to its end and looks at it; [`Hold`] takes it over when it comes back, to complete it, to
 //!   keep it or to send it again. Registering a completion routine and calling the lower driver are one step. What is
 //!   kept for the IRP meanwhile stands in a slot of a [`Slab`], which is allocated when the device is added.
+//! * [`Answered`] is a PnP request that was sent down and waited for, and now is this driver's to complete.
 //! * [`Held`] is an IRP that this driver has pending: one that came back, or that dispatch has [parked](Irp::park).
 //! * [`Passive`] and [`Dispatch`] say what a thread may call. A [`SpinLock`] that is held keeps them, so no IRP is
 //!   completed or sent under it.
@@ -47,6 +48,7 @@ mod driver_entry;
 pub mod error_log;
 mod event;
 mod extension;
+mod forward;
 mod held;
 mod hold;
 mod imports;
@@ -59,6 +61,7 @@ pub mod mdl;
 mod observe;
 #[doc(hidden)]
 pub mod parts;
+mod pnp;
 pub mod pool;
 pub mod processor;
 mod raw_irp;
@@ -75,6 +78,7 @@ mod sync;
 pub mod time;
 mod timer;
 mod unicode_string;
+mod usage_turn;
 mod work_item;
 
 pub use add_device::AddDevice;
@@ -85,12 +89,14 @@ pub use device_control::Buffered;
 pub use driver::{Driver, driver_entry};
 pub use driver_entry::DriverEntry;
 pub use event::{Event, EventKind, Notification, Synchronization};
+pub use forward::Answered;
 pub use held::Held;
 pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected};
 pub use irql::{Dispatch, Passive};
 pub use observe::{Observe, View, WithSlot};
 pub use parts::Parts;
+pub use pnp::{DeviceUsage, DeviceUsageNotification, PnpDeviceState, PnpQuestion, QueryPnpDeviceState, StartDevice};
 pub use remove_device::RemoveDevice;
 pub use remove_lock::KeptDevice;
 pub use request::{MustPass, MustSucceed, Query, Request};

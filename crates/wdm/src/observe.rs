@@ -56,6 +56,10 @@ impl View<'_> {
 }
 
 /// An IRP in dispatch that has a slot for its context, so that it can be followed.
+///
+/// # Invariants
+///
+/// As for [`Irp`], and it has a stack location for the lower driver.
 #[must_use = "an IRP has to be completed or sent down"]
 pub struct WithSlot<'irp, D: Driver, C> {
     // Dropped before the remove lock, which is in the IRP.
@@ -68,12 +72,17 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     ///
     /// # Errors
     ///
-    /// The IRP itself, where there is no slab or no free slot in it. Then it can be sent down and not followed, which
-    /// costs it nothing.
+    /// The IRP itself, where there is no slab or no free slot in it, or where the IRP has no stack location for the lower
+    /// driver, as one has not that was made for a stack without this device. Then it can be sent down and not followed,
+    /// which costs it nothing.
     pub fn with_slot<C: Send>(
         self,
         slab: impl for<'state> FnOnce(&'state D::State) -> Option<&'state Slab<D, C>>,
     ) -> Result<WithSlot<'irp, D, C>, Self> {
+        // SAFETY: we own the IRP.
+        if !unsafe { raw_irp::has_next_stack_location(self.raw) } {
+            return Err(self);
+        }
         // SAFETY: the slab is in the state, which lives as long as any remove lock is held; and wherever the slot goes,
         // the lock of this IRP goes along and is released after it.
         match slab(self.device().state()).and_then(|slab| unsafe { slab.take() }) {
@@ -91,7 +100,7 @@ impl<'irp, D: Driver, C: Observe<D>> WithSlot<'irp, D, C> {
     ///
     /// The IRP with the status of the registration, which found no memory: all that can be done is to complete it.
     pub fn observe(self, context: C) -> Outcome<'irp, D> {
-        // SAFETY: we own the IRP, and the I/O manager made it with a stack location for each device of the stack.
+        // SAFETY: we own the IRP, which has a stack location for the lower driver (invariant).
         unsafe { raw_irp::copy_to_next(self.irp.raw) };
         // SAFETY: as above, and copied. The routine is given this slot, and `call` comes next.
         let registered = unsafe {

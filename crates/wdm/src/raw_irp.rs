@@ -11,7 +11,7 @@ use core::{
 use wdk_sys::{
     DEVICE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, PIO_COMPLETION_ROUTINE, SL_INVOKE_ON_CANCEL,
     SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
-    ntddk::{IoSetCompletionRoutineEx, IofCallDriver, IofCompleteRequest},
+    ntddk::{IoForwardIrpSynchronously, IoSetCompletionRoutineEx, IofCallDriver, IofCompleteRequest},
 };
 
 use crate::{
@@ -45,6 +45,18 @@ pub(crate) unsafe fn current_stack_location(irp: NonNull<IRP>) -> *mut IO_STACK_
 unsafe fn next_stack_location(irp: NonNull<IRP>) -> *mut IO_STACK_LOCATION {
     // SAFETY: the caller owns the IRP. Locations are used from the last of an array to its first.
     unsafe { current_stack_location(irp) }.wrapping_sub(1)
+}
+
+/// Whether there is a stack location for the lower driver. There is none where whoever made the IRP counted the devices of
+/// the stack before this one was attached.
+///
+/// # Safety
+///
+/// The caller owns the IRP.
+pub(crate) unsafe fn has_next_stack_location(irp: NonNull<IRP>) -> bool {
+    // Locations are numbered from 1, which is the last to be used.
+    // SAFETY: a field of an IRP that the caller owns.
+    unsafe { layout::irp::current_location(irp.as_ptr()).read() > 1 }
 }
 
 /// What the IRP ended with.
@@ -211,4 +223,16 @@ pub(crate) unsafe fn register_infallibly(irp: NonNull<IRP>, routine: PIO_COMPLET
 pub(crate) unsafe fn call(irp: NonNull<IRP>, lower: NonNull<DEVICE_OBJECT>) -> NtStatus {
     // SAFETY: the lock keeps our device attached to `lower`, and the IRP has a stack location for it.
     NtStatus::from_raw(unsafe { IofCallDriver(lower.as_ptr(), irp.as_ptr()) })
+}
+
+/// IoForwardIrpSynchronously: copies the stack location, calls the lower driver, and waits until the IRP is back. False where
+/// it was not sent, for want of a stack location.
+///
+/// # Safety
+///
+/// The caller owns the IRP, and again when this returns. `lower` is the device below ours, whose remove lock is held. The
+/// IRQL is PASSIVE_LEVEL.
+pub(crate) unsafe fn forward_and_wait(irp: NonNull<IRP>, lower: NonNull<DEVICE_OBJECT>) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { IoForwardIrpSynchronously(lower.as_ptr(), irp.as_ptr()) != 0 }
 }

@@ -13,6 +13,7 @@ use crate::{
     irql::{Dispatch, Passive},
     kind::Kind,
     layout::io_stack_location,
+    pnp::{DeviceUsageNotification, PnpQuestion, QueryPnpDeviceState, StartDevice},
     remove_device::RemoveDevice,
     status::{NtError, NtStatus},
 };
@@ -33,6 +34,14 @@ pub enum Request<'irp, D: Driver> {
     StopDevice(MustSucceed<'irp, D>),
     /// IRP_MN_CANCEL_STOP_DEVICE: it is not stopped after all.
     CancelStopDevice(MustSucceed<'irp, D>),
+    /// IRP_MN_START_DEVICE: the device has its resources and is to work.
+    StartDevice(StartDevice<'irp, D>),
+    /// IRP_MN_DEVICE_USAGE_NOTIFICATION: a special file is put on the device, or has gone from it.
+    DeviceUsageNotification(DeviceUsageNotification<'irp, D>),
+    /// IRP_MN_QUERY_PNP_DEVICE_STATE: what state is the device in?
+    QueryPnpDeviceState(QueryPnpDeviceState<'irp, D>),
+    /// Another PnP request that a filter may have a part in when it comes back, see [`PnpQuestion`].
+    PnpQuestion(PnpQuestion<'irp, D>),
     /// IRP_MJ_READ, of `length` bytes.
     Read {
         /// The request.
@@ -47,9 +56,20 @@ pub enum Request<'irp, D: Driver> {
         /// How much of the device it is for.
         length: u32,
     },
+    /// IRP_MJ_FLUSH_BUFFERS: what was written is to be on the medium.
+    FlushBuffers(Irp<'irp, D>),
+    /// IRP_MJ_DEVICE_CONTROL, with an IOCTL_ code.
+    DeviceControl {
+        /// The request.
+        irp: Irp<'irp, D>,
+        /// What it asks for.
+        code: u32,
+    },
+    /// IRP_MJ_INTERNAL_DEVICE_CONTROL, which drivers of a stack send each other.
+    InternalDeviceControl(MustPass<'irp, D>),
     /// A request that is for the drivers below to answer, see [`MustPass`].
     MustPass(MustPass<'irp, D>),
-    /// Everything else.
+    /// Everything else, IRP_MJ_CREATE and IRP_MJ_SHUTDOWN among it: a filter may fail, follow or keep it.
     Other(Irp<'irp, D>),
 }
 
@@ -74,10 +94,73 @@ impl<'irp, D: Driver> Request<'irp, D> {
                 let length = unsafe { io_stack_location::write_length(irp.stack_location()).read() };
                 Self::Write { irp, length }
             }
+            Kind::StartDevice => Self::StartDevice(StartDevice::new(irp)),
+            Kind::DeviceUsageNotification => Self::DeviceUsageNotification(DeviceUsageNotification::new(irp)),
+            Kind::QueryPnpDeviceState => Self::QueryPnpDeviceState(QueryPnpDeviceState::new(irp)),
+            Kind::PnpQuestion => Self::PnpQuestion(PnpQuestion::new(irp)),
+            Kind::FlushBuffers => Self::FlushBuffers(irp),
+            Kind::DeviceControl => {
+                // SAFETY: our own stack location, whose parameters are those of a device control request.
+                let code = unsafe { io_stack_location::io_control_code(irp.stack_location()).read() };
+                Self::DeviceControl { irp, code }
+            }
+            Kind::InternalDeviceControl => Self::InternalDeviceControl(MustPass(irp)),
             Kind::MustPass => Self::MustPass(MustPass(irp)),
             Kind::Other => Self::Other(irp),
         }
     }
+}
+
+impl<'irp, D: Driver> Request<'irp, D> {
+    /// The device that the IRP was sent to, and what this thread may call whatever the request is.
+    pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Dispatch) {
+        match self {
+            Self::RemoveDevice(irp) => weaken(irp.device_and_irql()),
+            Self::StartDevice(irp) => irp.device_and_irql(),
+            Self::DeviceUsageNotification(irp) => weaken(irp.device_and_irql()),
+            Self::QueryPnpDeviceState(irp) => weaken(irp.device_and_irql()),
+            Self::PnpQuestion(irp) => weaken(irp.device_and_irql()),
+            Self::SurpriseRemoval(irp)
+            | Self::CancelRemoveDevice(irp)
+            | Self::StopDevice(irp)
+            | Self::CancelStopDevice(irp) => irp.device_and_irql(),
+            Self::QueryRemoveDevice(irp) | Self::QueryStopDevice(irp) => irp.device_and_irql(),
+            Self::InternalDeviceControl(irp) | Self::MustPass(irp) => irp.device_and_irql(),
+            Self::Read { irp, .. }
+            | Self::Write { irp, .. }
+            | Self::FlushBuffers(irp)
+            | Self::DeviceControl { irp, .. }
+            | Self::Other(irp) => irp.device_and_irql(),
+        }
+    }
+
+    /// Does what a filter does that has no part in the request: each is passed on in the way that is right for it. That is
+    /// to skip and to call, but for those that are handled by whoever passes them: they succeed, and IRP_MN_REMOVE_DEVICE
+    /// takes the device out of its stack.
+    pub fn pass(self) -> Dispatched<'irp> {
+        match self {
+            Self::RemoveDevice(removal) => removal.call_detach_and_delete(),
+            Self::SurpriseRemoval(irp)
+            | Self::CancelRemoveDevice(irp)
+            | Self::StopDevice(irp)
+            | Self::CancelStopDevice(irp) => irp.succeed_and_call(),
+            Self::QueryRemoveDevice(irp) | Self::QueryStopDevice(irp) => irp.skip_and_call(),
+            Self::StartDevice(irp) => irp.skip_and_call(),
+            Self::DeviceUsageNotification(irp) => irp.skip_and_call(),
+            Self::QueryPnpDeviceState(irp) => irp.skip_and_call(),
+            Self::PnpQuestion(irp) => irp.skip_and_call(),
+            Self::InternalDeviceControl(irp) | Self::MustPass(irp) => irp.skip_and_call(),
+            Self::Read { irp, .. }
+            | Self::Write { irp, .. }
+            | Self::FlushBuffers(irp)
+            | Self::DeviceControl { irp, .. }
+            | Self::Other(irp) => irp.skip_and_call(),
+        }
+    }
+}
+
+fn weaken<'a, D: Driver>((device, irql): (&'a Device<D>, &'a mut Passive)) -> (&'a Device<D>, &'a mut Dispatch) {
+    (device, irql.as_dispatch())
 }
 
 /// A PnP request that tells a driver what is so and does not ask: it succeeds, here and in every driver below.
@@ -117,6 +200,8 @@ impl<'irp, D: Driver> MustSucceed<'irp, D> {
 /// * IRP_MJ_SYSTEM_CONTROL. It is meant for one driver of the stack, and completed by no other.
 /// * IRP_MJ_CLEANUP and IRP_MJ_CLOSE. Nobody hears that they fail, and a driver below that does not get them keeps what
 ///   it has for the file.
+/// * IRP_MJ_INTERNAL_DEVICE_CONTROL. Its parameters are an agreement between two drivers of the stack, and what it ended with
+///   is said in a structure that only they know, not in IoStatus alone: a filter that completed it would say nothing there.
 /// * A PnP request that a filter has no part in, or does not know. Its status is not for the filter to set.
 #[must_use = "an IRP has to be completed or sent down"]
 pub struct MustPass<'irp, D: Driver>(Irp<'irp, D>);

@@ -86,6 +86,18 @@ impl NtError {
     /// What was asked for makes no sense.
     pub const INVALID_PARAMETER: Self = Self(NtStatus(wdk_sys::STATUS_INVALID_PARAMETER));
 
+    /// The device has not been started, or is not ready for this.
+    pub const DEVICE_NOT_READY: Self = Self(NtStatus(wdk_sys::STATUS_DEVICE_NOT_READY));
+
+    /// It cannot be done now, without another reason: what a driver refuses a PnP query with.
+    pub const UNSUCCESSFUL: Self = Self(NtStatus(wdk_sys::STATUS_UNSUCCESSFUL));
+
+    /// The device cannot be used in this way.
+    pub const INVALID_DEVICE_STATE: Self = Self(NtStatus(wdk_sys::STATUS_INVALID_DEVICE_STATE));
+
+    /// The request has no stack location left for the lower driver.
+    pub const REQUEST_NOT_ACCEPTED: Self = Self(NtStatus(wdk_sys::STATUS_REQUEST_NOT_ACCEPTED));
+
     /// A driver did something that it should not have.
     pub(crate) const INTERNAL_ERROR: Self = Self(NtStatus(wdk_sys::STATUS_INTERNAL_ERROR));
 }

@@ -6,25 +6,25 @@
 #[path = "../src/kind.rs"]
 mod kind;
 
-use kind::Kind;
+use kind::{Kind, may_not_fail};
 
 const PNP: u8 = 0x1b;
 
 /// Each kind that the PnP requests with these minor functions have.
 const PNP_KINDS: [(u8, Kind); 14] = [
-    (0x00, Kind::Other), // START_DEVICE
+    (0x00, Kind::StartDevice),
     (0x01, Kind::QueryRemoveDevice),
     (0x02, Kind::RemoveDevice),
     (0x03, Kind::CancelRemoveDevice),
     (0x04, Kind::StopDevice),
     (0x05, Kind::QueryStopDevice),
     (0x06, Kind::CancelStopDevice),
-    (0x07, Kind::Other), // QUERY_DEVICE_RELATIONS
-    (0x08, Kind::Other), // QUERY_INTERFACE
-    (0x09, Kind::Other), // QUERY_CAPABILITIES
-    (0x0d, Kind::Other), // FILTER_RESOURCE_REQUIREMENTS
-    (0x14, Kind::Other), // QUERY_PNP_DEVICE_STATE
-    (0x16, Kind::Other), // DEVICE_USAGE_NOTIFICATION
+    (0x07, Kind::PnpQuestion), // QUERY_DEVICE_RELATIONS
+    (0x08, Kind::PnpQuestion), // QUERY_INTERFACE
+    (0x09, Kind::PnpQuestion), // QUERY_CAPABILITIES
+    (0x0d, Kind::PnpQuestion), // FILTER_RESOURCE_REQUIREMENTS
+    (0x14, Kind::QueryPnpDeviceState),
+    (0x16, Kind::DeviceUsageNotification),
     (0x17, Kind::SurpriseRemoval),
 ];
 
@@ -33,6 +33,9 @@ fn kind_of_major(major: u8) -> Kind {
     match major {
         0x03 => Kind::Read,
         0x04 => Kind::Write,
+        0x09 => Kind::FlushBuffers,
+        0x0e => Kind::DeviceControl,
+        0x0f => Kind::InternalDeviceControl,
         // CLOSE, CLEANUP, POWER, SYSTEM_CONTROL.
         0x02 | 0x12 | 0x16 | 0x17 => Kind::MustPass,
         _ => Kind::Other,
@@ -56,6 +59,28 @@ fn outside_of_pnp_a_minor_function_changes_nothing() {
             assert_eq!(
                 Kind::of(major, minor),
                 kind_of_major(major),
+                "major function {major:#x}, minor function {minor:#x}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_says_what_is_so_and_does_not_ask_may_not_fail_and_nothing_else() {
+    for major in 0..=u8::MAX {
+        for minor in 0..=u8::MAX {
+            let expected = match (major, minor) {
+                // CLOSE and CLEANUP.
+                (0x02 | 0x12, _) => true,
+                // SET_POWER, and neither WAIT_WAKE nor QUERY_POWER.
+                (0x16, 0x02) => true,
+                // REMOVE_DEVICE, CANCEL_REMOVE_DEVICE, STOP_DEVICE, CANCEL_STOP_DEVICE, SURPRISE_REMOVAL.
+                (PNP, 0x02 | 0x03 | 0x04 | 0x06 | 0x17) => true,
+                _ => false,
+            };
+            assert_eq!(
+                may_not_fail(major, minor),
+                expected,
                 "major function {major:#x}, minor function {minor:#x}"
             );
         }

@@ -34,8 +34,14 @@ impl Driver for Delay {
             }
             Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => irp.skip_and_call(),
             // And everything that this driver has no part in.
-            Request::MustPass(irp) => irp.skip_and_call(),
-            Request::Other(irp) => irp.skip_and_call(),
+            Request::StartDevice(irp) => irp.skip_and_call(),
+            Request::DeviceUsageNotification(irp) => irp.skip_and_call(),
+            Request::QueryPnpDeviceState(irp) => irp.skip_and_call(),
+            Request::PnpQuestion(irp) => irp.skip_and_call(),
+            Request::InternalDeviceControl(irp) | Request::MustPass(irp) => irp.skip_and_call(),
+            Request::FlushBuffers(irp) | Request::DeviceControl { irp, .. } | Request::Other(irp) => {
+                irp.skip_and_call()
+            }
         })
     }
 }

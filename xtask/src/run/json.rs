@@ -9,6 +9,7 @@ use super::{
     Driver,
     outcome::Outcome,
     reconcile::name,
+    text::of_all,
     text::{PERCENTILES, sorted},
     units::per_second,
 };
@@ -42,7 +43,7 @@ pub(super) fn of(outcome: &Outcome, driver: &Driver) -> Result<String> {
 fn device(outcome: &Outcome) -> Value {
     let (device, counters) = (&outcome.device, &outcome.device.counters);
     let seconds = outcome.simulated().as_secs_f64();
-    let total = |value: fn(&OperationCounters<u64>) -> u64| value(&counters.read) + value(&counters.write);
+    let total = |value| of_all(counters, value);
     let operations: Map<String, Value> = Operation::ALL
         .into_iter()
         .map(|of| (name(of).to_ascii_lowercase(), operation(counters.operation(of))))
@@ -68,6 +69,7 @@ fn device(outcome: &Outcome) -> Value {
         "errors_other": device.errors.others(),
         "in_flight": device.in_flight,
         "in_flight_max": device.in_flight_peak,
+        "internal_device_control": counters.internal_device_control,
         "refused": counters.refused,
         "untracked": counters.untracked,
         "reserve_empty": counters.reserve_empty,
@@ -147,6 +149,7 @@ mod tests {
             "held_dropped",
             "in_flight",
             "in_flight_max",
+            "internal_device_control",
             "operations",
             "refused",
             "requests",

@@ -13,14 +13,16 @@ pub(super) type Counters = BTreeMap<String, u64>;
 /// What a request is completed with whose completion routine could not be registered.
 const REFUSED_WITH: i32 = lab::status::STATUS_INSUFFICIENT_RESOURCES;
 
-/// What requests of the lab that are READ or WRITE ended with is counted under this and the status's name.
-const ENDED_WITH: &str = "READ or WRITE ended with ";
+/// What those requests of the lab that are of an [`Operation`] ended with is counted under this and the status's name.
+const ENDED_WITH: &str = "READ, WRITE, FLUSH_BUFFERS or DEVICE_CONTROL ended with ";
 
 /// The name of an operation, as the lab counts it.
 pub(super) fn name(operation: Operation) -> &'static str {
     match operation {
         Operation::Read => "READ",
         Operation::Write => "WRITE",
+        Operation::FlushBuffers => "FLUSH_BUFFERS",
+        Operation::DeviceControl => "DEVICE_CONTROL",
     }
 }
 
@@ -34,7 +36,7 @@ pub(super) fn differences(filter: &Snapshot, lab: &Counters) -> Vec<String> {
     };
     let of_lab = |name: &str| lab.get(name).copied().unwrap_or_default();
     let counters = &filter.counters;
-    let (mut ended, mut failed, mut failed_in_lab) = (0, 0, 0);
+    let (mut ended, mut failed, mut failed_in_lab, mut sent_in_lab) = (0, 0, 0, 0);
     for operation in Operation::ALL {
         let (name, counted) = (name(operation), counters.operation(operation));
         let completed = counted.completed_success + counted.completed_error;
@@ -51,18 +53,21 @@ pub(super) fn differences(filter: &Snapshot, lab: &Counters) -> Vec<String> {
         ended += completed;
         failed += counted.completed_error;
         failed_in_lab += of_lab(&format!("{name} failed"));
+        sent_in_lab += of_lab(&format!("{name} sent"));
     }
     // The filter does not say which operation it refused.
     compare(
-        "READ and WRITE failed",
+        "followed and failed",
         failed.saturating_add(counters.refused),
         failed_in_lab,
     );
     compare(
-        "READ and WRITE ended",
+        "followed and ended",
         ended.saturating_add(counters.refused),
-        of_lab("READ sent") + of_lab("WRITE sent"),
+        sent_in_lab,
     );
+    let internal = "INTERNAL_DEVICE_CONTROL sent";
+    compare(internal, counters.internal_device_control, of_lab(internal));
     // There are slots for hundreds of requests, and the lab has a few under way.
     compare("passed without a slot", counters.untracked, 0);
     compare("paging I/O passed without a slot", counters.reserve_empty, 0);
@@ -120,7 +125,8 @@ mod tests {
         statistics.snapshot()
     }
 
-    /// Two READs, one of which fails, and two WRITEs, one of which is refused.
+    /// Two READs, one of which fails, two WRITEs, one of which is refused, a flush, and a device control request that fails;
+    /// and one that passes.
     fn count_right(statistics: Statistics<'_>) {
         statistics.sent(0, Operation::Read, 512);
         statistics.sent(1, Operation::Read, 1024);
@@ -130,6 +136,11 @@ mod tests {
         statistics.done(1, Operation::Write, 0, 4096, 30);
         statistics.sent(0, Operation::Write, 4096);
         statistics.refused(0);
+        statistics.sent(0, Operation::FlushBuffers, 0);
+        statistics.done(0, Operation::FlushBuffers, 0, 0, 30);
+        statistics.sent(0, Operation::DeviceControl, 0);
+        statistics.done(0, Operation::DeviceControl, TIMEOUT, 0, 30);
+        statistics.internal_device_control(1);
     }
 
     fn lab() -> Counters {
@@ -144,9 +155,20 @@ mod tests {
             ("WRITE succeeded", 1),
             ("WRITE bytes transferred", 4096),
             ("WRITE failed", 1),
-            ("READ or WRITE ended with STATUS_IO_TIMEOUT", 1),
-            ("READ or WRITE ended with STATUS_INSUFFICIENT_RESOURCES", 1),
-            ("requests under way, at most", 3),
+            ("FLUSH_BUFFERS sent", 1),
+            ("FLUSH_BUFFERS succeeded", 1),
+            ("DEVICE_CONTROL sent", 1),
+            ("DEVICE_CONTROL failed", 1),
+            ("INTERNAL_DEVICE_CONTROL sent", 1),
+            (
+                "READ, WRITE, FLUSH_BUFFERS or DEVICE_CONTROL ended with STATUS_IO_TIMEOUT",
+                2,
+            ),
+            (
+                "READ, WRITE, FLUSH_BUFFERS or DEVICE_CONTROL ended with STATUS_INSUFFICIENT_RESOURCES",
+                1,
+            ),
+            ("requests under way, at most", 5),
             ("kernel calls", 99),
         ]
         .map(|(name, count)| (name.to_owned(), count))
@@ -161,7 +183,7 @@ mod tests {
     #[test]
     fn each_way_to_count_wrong_is_told_by_the_figure_that_is_wrong() {
         type Count = fn(Statistics<'_>);
-        let wrong: [(Count, &str); 8] = [
+        let wrong: [(Count, &str); 11] = [
             (|s| s.sent(0, Operation::Read, 0), "READ sent: "),
             (
                 |s| s.done(0, Operation::Write, 0, 0, 1),
@@ -169,7 +191,7 @@ mod tests {
             ),
             (
                 |s| s.done(0, Operation::Read, TIMEOUT, 0, 1),
-                "READ and WRITE failed: the filter counted 3 and the lab 2",
+                "followed and failed: the filter counted 4 and the lab 3",
             ),
             (
                 |s| s.done(0, Operation::Read, -1, 0, 1),
@@ -179,6 +201,15 @@ mod tests {
             (
                 |s| s.untracked(1),
                 "passed without a slot: the filter counted 1 and the lab 0",
+            ),
+            (|s| s.sent(0, Operation::FlushBuffers, 0), "FLUSH_BUFFERS sent: "),
+            (
+                |s| s.done(0, Operation::DeviceControl, 0, 0, 1),
+                "DEVICE_CONTROL succeeded: the filter counted 1 and the lab 0",
+            ),
+            (
+                |s| s.internal_device_control(0),
+                "INTERNAL_DEVICE_CONTROL sent: the filter counted 2 and the lab 1",
             ),
             (|s| s.reserve_empty(1), "paging I/O passed without a slot: "),
             (|s| s.held_dropped(1), "held and dropped: "),

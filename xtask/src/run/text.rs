@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use lab::{report::Verdict, status};
 use policy::{
     Operation,
-    counters::OperationCounters,
+    counters::{Counters, OperationCounters},
     histogram::{Bucket, Percentile},
 };
 
@@ -83,9 +83,8 @@ pub(super) fn of(outcome: &Outcome, style: Style) -> String {
 fn device(text: &mut String, outcome: &Outcome, style: Style) {
     let counters = &outcome.device.counters;
     let seconds = outcome.simulated().as_secs_f64();
-    let of_both = |value: fn(&OperationCounters<u64>) -> u64| value(&counters.read) + value(&counters.write);
-    let requests = of_both(|counted| counted.sent);
-    let transferred = of_both(|counted| counted.bytes_transferred);
+    let requests = of_all(counters, |counted| counted.sent);
+    let transferred = of_all(counters, |counted| counted.bytes_transferred);
     let _ = writeln!(
         text,
         "\nthe device, as the filter counted it; all times are simulated\n"
@@ -100,19 +99,23 @@ fn device(text: &mut String, outcome: &Outcome, style: Style) {
     );
     let _ = writeln!(
         text,
-        "  {:<6} {:>12} {:>12} {:>12} {:>12}",
+        "  {:<14} {:>12} {:>12} {:>12} {:>12}",
         "", "sent", "succeeded", "failed", "transferred"
     );
     for operation in Operation::ALL {
         let counted = counters.operation(operation);
         let _ = writeln!(
             text,
-            "  {:<6} {:>12} {:>12} {:>12} {:>12}",
+            "  {:<14} {:>12} {:>12} {:>12} {:>12}",
             name(operation),
             count(counted.sent),
             count(counted.completed_success),
             count(counted.completed_error),
-            bytes(counted.bytes_transferred),
+            if operation.transfers() {
+                bytes(counted.bytes_transferred)
+            } else {
+                "-".to_owned()
+            },
         );
     }
     latencies(text, outcome, style);
@@ -120,13 +123,23 @@ fn device(text: &mut String, outcome: &Outcome, style: Style) {
     errors(text, outcome);
     let _ = writeln!(
         text,
-        "\n  in flight at most {}; refused {}, untracked {}, reserve empty {}, held and dropped {}",
+        "\n  INTERNAL_DEVICE_CONTROL passed {}\n  in flight at most {}; refused {}, untracked {}, reserve empty {}, held and \
+         dropped {}",
+        count(counters.internal_device_control),
         outcome.device.in_flight_peak,
         count(counters.refused),
         count(counters.untracked),
         count(counters.reserve_empty),
         count(counters.held_dropped),
     );
+}
+
+/// The sum over all operations.
+pub(super) fn of_all(counters: &Counters<u64>, value: fn(&OperationCounters<u64>) -> u64) -> u64 {
+    let values = Operation::ALL
+        .into_iter()
+        .map(|operation| value(counters.operation(operation)));
+    values.sum()
 }
 
 fn latencies(text: &mut String, outcome: &Outcome, style: Style) {
@@ -306,8 +319,11 @@ mod tests {
         let text = of(&outcome(), PLAIN);
         for line in [
             "  3 requests followed, 2 a second; 512 B transferred, 256 B a second",
-            "  READ              2            1            1        512 B",
-            "  WRITE             1            0            0          0 B",
+            "  READ                      2            1            1        512 B",
+            "  WRITE                     1            0            0          0 B",
+            "  FLUSH_BUFFERS             0            0            0            -",
+            "  DEVICE_CONTROL            0            0            0            -",
+            "  INTERNAL_DEVICE_CONTROL passed 0",
             "  READ                  103 ns    426 us    426 us    426 us    426 us",
             "  WRITE                      -         -         -         -         -",
             "    STATUS_IO_TIMEOUT                       1",

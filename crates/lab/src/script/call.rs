@@ -76,6 +76,13 @@ pub enum Call {
         on_error: bool,
         on_cancel: bool,
     },
+    IoForwardIrpSynchronously {
+        device: Address,
+        irp: Address,
+    },
+    IoInvalidateDeviceState {
+        device: Address,
+    },
     ExAllocatePool2 {
         flags: u64,
         bytes: usize,
@@ -148,6 +155,13 @@ impl Call {
                 on_success: arguments.boolean(4),
                 on_error: arguments.boolean(5),
                 on_cancel: arguments.boolean(6),
+            },
+            "IoForwardIrpSynchronously" => Self::IoForwardIrpSynchronously {
+                device: arguments.address(0),
+                irp: arguments.address(1),
+            },
+            "IoInvalidateDeviceState" => Self::IoInvalidateDeviceState {
+                device: arguments.address(0),
             },
             "ExAllocatePool2" => Self::ExAllocatePool2 {
                 flags: arguments.0.argument(0) as u64,

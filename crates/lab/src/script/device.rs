@@ -17,6 +17,8 @@ pub struct LowerDevice {
     pub flags: u32,
     /// Its characteristics.
     pub characteristics: u32,
+    /// Its stack size: 1 for the bottom of a stack, and anything for a device that says what is not so.
+    pub stack_size: u8,
 }
 
 impl Default for LowerDevice {
@@ -26,6 +28,7 @@ impl Default for LowerDevice {
             device_type: 0x7,
             flags: 0x10,
             characteristics: 0,
+            stack_size: 1,
         }
     }
 }
@@ -75,6 +78,16 @@ impl Device {
     /// `Flags`.
     pub fn flags(self) -> u32 {
         device_object::FLAGS.get(self.live())
+    }
+
+    /// Sets `Flags`, as the driver of the device would.
+    pub fn set_flags(self, flags: u32) {
+        device_object::FLAGS.set(self.live(), flags);
+    }
+
+    /// Sets `Characteristics`, as the driver of the device would.
+    pub fn set_characteristics(self, characteristics: u32) {
+        device_object::CHARACTERISTICS.set(self.live(), characteristics);
     }
 
     /// `Characteristics`.

@@ -19,6 +19,7 @@ use crate::{
 
 const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
 const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
+const IRP_MN_DEVICE_USAGE_NOTIFICATION: u8 = 0x16;
 const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
 
 /// IRP_NOCACHE and IRP_PAGING_IO.
@@ -44,6 +45,9 @@ pub struct Request {
     /// Whether every byte of the IRP that neither the I/O manager nor the lab uses is filled with a pattern, and there
     /// is one more stack location than the stack needs, of a driver above.
     pub patterned: bool,
+    /// Whether the IRP has a stack location for the device that it is sent to and none for those below, as one has whose
+    /// maker counted the devices of the stack before that one joined it.
+    pub last_location: bool,
 }
 
 impl Request {
@@ -59,6 +63,7 @@ impl Request {
             system_buffer: Address::default(),
             irql: PASSIVE_LEVEL,
             patterned: false,
+            last_location: false,
         }
     }
 
@@ -129,9 +134,26 @@ impl Request {
         }
     }
 
+    /// See [`Request::last_location`](field@Request::last_location).
+    #[must_use]
+    pub fn in_last_location(self) -> Self {
+        Self {
+            last_location: true,
+            ..self
+        }
+    }
+
+    /// IRP_MN_DEVICE_USAGE_NOTIFICATION of a DEVICE_USAGE_NOTIFICATION_TYPE.
+    pub fn usage_notification(usage: usize, in_path: bool) -> Self {
+        Self {
+            parameters: [usize::from(in_path), usage, 0, 0],
+            ..Self::new(IRP_MJ_PNP, IRP_MN_DEVICE_USAGE_NOTIFICATION)
+        }
+    }
+
     /// Makes the IRP.
     pub(super) fn build(&self, machine: &'static Machine, device: Device) -> Rc<IrpRecord> {
-        let stack_size = device.stack_size();
+        let stack_size = if self.last_location { 1 } else { device.stack_size() };
         let stack_count = stack_size.saturating_add(u8::from(self.patterned));
         let record = machine
             .allocate_irp(stack_count, Origin::Initiator)

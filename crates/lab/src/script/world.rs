@@ -71,6 +71,7 @@ impl World {
             .unwrap_or_else(|| self.machine.cannot("there is no memory for a device"));
         device_object::SECTOR_SIZE.set(address, SECTOR_BYTES);
         device_object::FLAGS.set(address, like.flags);
+        device_object::STACK_SIZE.set(address, like.stack_size);
         self.device(address)
     }
 

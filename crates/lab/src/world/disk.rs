@@ -20,8 +20,8 @@ use crate::{
         Machine,
         io::{
             call::{
-                IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_READ,
-                IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
+                IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, IRP_MJ_POWER,
+                IRP_MJ_READ, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
             },
             device::{DO_BUFFERED_IO, DO_DIRECT_IO, Native},
             irp::{IrpRecord, Owner, SL_PENDING_RETURNED},
@@ -199,7 +199,11 @@ impl Native for DiskDriver {
         let location = irp::CURRENT_STACK_LOCATION.get(record.address);
         let major = io_stack_location::MAJOR_FUNCTION.get(location);
         match major {
-            IRP_MJ_READ | IRP_MJ_WRITE | IRP_MJ_FLUSH_BUFFERS | IRP_MJ_DEVICE_CONTROL => {
+            IRP_MJ_READ
+            | IRP_MJ_WRITE
+            | IRP_MJ_FLUSH_BUFFERS
+            | IRP_MJ_DEVICE_CONTROL
+            | IRP_MJ_INTERNAL_DEVICE_CONTROL => {
                 if !disk.random.chance(disk.habits.at_once_per_mille) {
                     return disk.pend(machine, record, visit, Rc::clone(disk));
                 }

@@ -17,7 +17,9 @@ use crate::{
     kernel::{
         Machine,
         io::{
-            call::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_READ, IRP_MJ_WRITE},
+            call::{
+                IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+            },
             device::DO_DIRECT_IO,
             irp::{IrpRecord, Origin, Owner, SL_INVOKE_ALWAYS},
         },
@@ -60,6 +62,9 @@ pub(crate) struct Workload {
     pub(crate) cancel_per_mille: u32,
 }
 
+/// What the requests of the [`COUNTED`] major functions that failed ended with is counted under this and the status's name.
+const ENDED_WITH: &str = "READ, WRITE, FLUSH_BUFFERS or DEVICE_CONTROL ended with ";
+
 /// A request's place, with its buffer and its part of the medium.
 struct Place {
     buffer: usize,
@@ -88,13 +93,23 @@ pub(crate) struct Tally {
     succeeded: Cell<u64>,
     failed: Cell<u64>,
     running: Cell<usize>,
-    reads: Transfers,
-    writes: Transfers,
+    counted: [Counted; COUNTED.len()],
+    internal_device_control: Cell<u64>,
 }
 
-/// What initiators count of READ, or of WRITE: what a driver that counts must have seen.
+/// The major functions that are counted apart, each with the name that it is counted under.
+const COUNTED: [(u8, &str); 4] = [
+    (IRP_MJ_READ, "READ"),
+    (IRP_MJ_WRITE, "WRITE"),
+    (IRP_MJ_FLUSH_BUFFERS, "FLUSH_BUFFERS"),
+    (IRP_MJ_DEVICE_CONTROL, "DEVICE_CONTROL"),
+];
+
+/// What initiators count of a major function: what a driver that counts must have seen.
+///
+/// Bytes are counted of READ and WRITE alone: what is in `IoStatus.Information` of others are no bytes of the medium.
 #[derive(Default)]
-struct Transfers {
+struct Counted {
     sent: Cell<u64>,
     bytes_requested: Cell<u64>,
     succeeded: Cell<u64>,
@@ -103,12 +118,9 @@ struct Transfers {
 }
 
 impl Tally {
-    fn transfers(&self, major: u8) -> Option<&Transfers> {
-        match major {
-            IRP_MJ_READ => Some(&self.reads),
-            IRP_MJ_WRITE => Some(&self.writes),
-            _ => None,
-        }
+    fn counted(&self, major: u8) -> Option<&Counted> {
+        let index = COUNTED.iter().position(|(counted, _)| *counted == major)?;
+        self.counted.get(index)
     }
 }
 
@@ -148,17 +160,19 @@ impl Machine {
         self.reporter.count("requests failed", tally.failed.get());
         self.reporter
             .count("requests under way, at most", tally.under_way_max.get());
-        for (name, transfers) in [("READ", &tally.reads), ("WRITE", &tally.writes)] {
+        for ((_, name), counted) in COUNTED.iter().zip(&tally.counted) {
             for (what, counter) in [
-                ("sent", &transfers.sent),
-                ("bytes requested", &transfers.bytes_requested),
-                ("succeeded", &transfers.succeeded),
-                ("bytes transferred", &transfers.bytes_transferred),
-                ("failed", &transfers.failed),
+                ("sent", &counted.sent),
+                ("bytes requested", &counted.bytes_requested),
+                ("succeeded", &counted.succeeded),
+                ("bytes transferred", &counted.bytes_transferred),
+                ("failed", &counted.failed),
             ] {
                 self.reporter.count(&format!("{name} {what}"), counter.get());
             }
         }
+        self.reporter
+            .count("INTERNAL_DEVICE_CONTROL sent", tally.internal_device_control.get());
     }
 
     /// Cancels what is under way and sends IRP_MJ_CLEANUP, as the I/O manager does when a handle is closed.
@@ -243,7 +257,8 @@ impl Machine {
                 0..45 => IRP_MJ_READ,
                 45..80 => IRP_MJ_WRITE,
                 80..88 => IRP_MJ_FLUSH_BUFFERS,
-                88..94 => IRP_MJ_DEVICE_CONTROL,
+                88..92 => IRP_MJ_DEVICE_CONTROL,
+                92..94 => IRP_MJ_INTERNAL_DEVICE_CONTROL,
                 94..96 => IRP_MJ_CREATE,
                 96..98 => IRP_MJ_CLEANUP,
                 _ => IRP_MJ_CLOSE,
@@ -274,9 +289,12 @@ impl Machine {
                 irp::FLAGS.set(irp.address, IRP_PAGING_IO | IRP_NOCACHE | synchronous);
             }
         }
-        if let Some(transfers) = tally.transfers(major) {
-            add(&transfers.sent, 1);
-            add(&transfers.bytes_requested, bytes as u64);
+        if let Some(counted) = tally.counted(major) {
+            add(&counted.sent, 1);
+            add(&counted.bytes_requested, bytes as u64);
+        }
+        if major == IRP_MJ_INTERNAL_DEVICE_CONTROL {
+            add(&tally.internal_device_control, 1);
         }
         *place.request.borrow_mut() = Some(Request {
             irp: Rc::clone(&irp),
@@ -337,9 +355,11 @@ impl Machine {
         let status = request.irp.final_status.get();
         if nt_success(status) {
             tally.succeeded.set(tally.succeeded.get() + 1);
-            if let Some(transfers) = tally.transfers(request.major) {
-                add(&transfers.succeeded, 1);
-                add(&transfers.bytes_transferred, request.irp.final_information.get() as u64);
+            if let Some(counted) = tally.counted(request.major) {
+                add(&counted.succeeded, 1);
+                if matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE) {
+                    add(&counted.bytes_transferred, request.irp.final_information.get() as u64);
+                }
             }
             if workload.of_disk {
                 self.check_data(place, &request);
@@ -347,10 +367,9 @@ impl Machine {
         } else {
             tally.failed.set(tally.failed.get() + 1);
             self.reporter.count(&format!("ended with {}", status::name(status)), 1);
-            if let Some(transfers) = tally.transfers(request.major) {
-                add(&transfers.failed, 1);
-                self.reporter
-                    .count(&format!("READ or WRITE ended with {}", status::name(status)), 1);
+            if let Some(counted) = tally.counted(request.major) {
+                add(&counted.failed, 1);
+                self.reporter.count(&format!("{ENDED_WITH}{}", status::name(status)), 1);
             }
             if request.major == IRP_MJ_WRITE {
                 *place.written.borrow_mut() = None;

@@ -46,26 +46,18 @@ impl Driver for Holder {
                 close(device, irql);
                 irp.succeed_and_call()
             }
-            Request::CancelRemoveDevice(mut irp)
-            | Request::StopDevice(mut irp)
-            | Request::CancelStopDevice(mut irp) => {
-                let (device, irql) = irp.device_and_irql();
-                complete_parked(device, irql);
-                irp.succeed_and_call()
-            }
             Request::QueryRemoveDevice(mut irp) | Request::QueryStopDevice(mut irp) => {
                 let (device, irql) = irp.device_and_irql();
                 complete_parked(device, irql);
                 irp.succeed_and_call()
             }
-            Request::MustPass(mut irp) => {
-                let (device, irql) = irp.device_and_irql();
-                complete_parked(device, irql);
-                irp.skip_and_call()
-            }
             Request::Read { irp, .. } => read(after_parked(irp))?,
             Request::Write { irp, length } => write(after_parked(irp), length)?,
-            Request::Other(irp) => after_parked(irp).skip_and_call(),
+            mut other => {
+                let (device, irql) = other.device_and_irql();
+                complete_parked(device, irql);
+                other.pass()
+            }
         })
     }
 }

@@ -1,0 +1,126 @@
+//! What a device goes through: started and stopped, holding special files or not, and what the filter answers for that.
+//!
+//! The requests that tell it are PnP's, and come at PASSIVE_LEVEL one after the other, but for usage notifications, which `wdm`
+//! serves in turn. What a notification comes to is decided in `policy`.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use policy::usage::{Ended, SpecialFile, Usage};
+use wdm::{
+    DeviceUsage, DeviceUsageNotification, Dispatched, MustSucceed, NtError, Outcome, PnpDeviceState, Query,
+    QueryPnpDeviceState, StartDevice,
+};
+
+use crate::filter::Filter;
+
+/// Where a device is in its life.
+///
+/// All of it is read by requests that change nothing, at the same time.
+#[derive(Default)]
+pub(crate) struct Lifecycle {
+    started: AtomicBool,
+    /// A [`Usage`]. Written in the turn of a usage notification alone.
+    usage: AtomicU64,
+}
+
+impl Lifecycle {
+    /// What special files are on the device.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::from_bits(self.usage.load(Ordering::Acquire))
+    }
+
+    fn set_usage(&self, usage: Usage) {
+        self.usage.store(usage.to_bits(), Ordering::Release);
+    }
+
+    /// The device takes no new special file from now on, until it is started.
+    pub(crate) fn stopped(&self) {
+        self.started.store(false, Ordering::Release);
+    }
+}
+
+/// IRP_MN_START_DEVICE: the drivers below first. The filter has nothing of its own that could fail.
+///
+/// Where it cannot wait for them, it lets them start all the same: a disk is not lost over a filter.
+pub(crate) fn start(irp: StartDevice<'_, Filter>) -> Dispatched<'_> {
+    match irp.forward_and_wait() {
+        Ok(answered) => {
+            if answered.status().ok().is_ok() {
+                let lifecycle = &answered.device().state().lifecycle;
+                lifecycle.started.store(true, Ordering::Release);
+            }
+            answered.complete()
+        }
+        Err(irp) => {
+            irp.device().state().lifecycle.started.store(true, Ordering::Release);
+            irp.skip_and_call()
+        }
+    }
+}
+
+/// IRP_MN_STOP_DEVICE and IRP_MN_SURPRISE_REMOVAL. After the latter the device is neither detached nor deleted:
+/// IRP_MN_REMOVE_DEVICE is still to come.
+pub(crate) fn stop(irp: MustSucceed<'_, Filter>) -> Dispatched<'_> {
+    irp.device().state().lifecycle.stopped();
+    irp.succeed_and_call()
+}
+
+/// IRP_MN_QUERY_STOP_DEVICE and IRP_MN_QUERY_REMOVE_DEVICE: not while the system pages to the device, or would write a dump or
+/// itself to it.
+pub(crate) fn query(irp: Query<'_, Filter>) -> Outcome<'_, Filter> {
+    if irp.device().state().lifecycle.usage().holds_files() {
+        Err(irp.refuse(NtError::UNSUCCESSFUL))
+    } else {
+        Ok(irp.succeed_and_call())
+    }
+}
+
+/// IRP_MN_QUERY_PNP_DEVICE_STATE: what the system needs is not to be disabled.
+pub(crate) fn query_state(irp: QueryPnpDeviceState<'_, Filter>) -> Dispatched<'_> {
+    if irp.device().state().lifecycle.usage().is_needed() {
+        irp.answer_with(PnpDeviceState::NOT_DISABLEABLE)
+    } else {
+        irp.skip_and_call()
+    }
+}
+
+/// IRP_MN_DEVICE_USAGE_NOTIFICATION. What is followed and passed is not paged in any case, and takes memory that was allocated
+/// when the device was added; so every file is welcome on a device that has been started.
+pub(crate) fn usage_notification(irp: DeviceUsageNotification<'_, Filter>) -> Outcome<'_, Filter> {
+    let file = match irp.usage() {
+        DeviceUsage::Paging => SpecialFile::Paging,
+        DeviceUsage::Hibernation => SpecialFile::Hibernation,
+        DeviceUsage::Dump => SpecialFile::Dump,
+        DeviceUsage::Boot => SpecialFile::Boot,
+        DeviceUsage::Other(_) => return Ok(irp.skip_and_call()),
+    };
+    let in_path = irp.is_in_path();
+    irp.serve_alone(
+        |device| {
+            let lifecycle = &device.state().lifecycle;
+            if in_path && !lifecycle.started.load(Ordering::Acquire) {
+                return Err(NtError::DEVICE_NOT_READY);
+            }
+            let change = lifecycle.usage().notified(file, in_path);
+            lifecycle.set_usage(change.meanwhile());
+            if change.set_pagable_first() {
+                device.restore_power_pagable();
+            }
+            Ok(change)
+        },
+        |device, change, status| {
+            let Ended {
+                usage,
+                clear_pagable,
+                invalidate_state,
+            } = change.ended(status.ok().is_ok());
+            if clear_pagable {
+                device.clear_power_pagable();
+            }
+            device.state().lifecycle.set_usage(usage);
+            if invalidate_state {
+                device.invalidate_state();
+            }
+        },
+    )
+}
