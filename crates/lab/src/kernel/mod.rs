@@ -18,6 +18,7 @@ pub(crate) mod io;
 pub(crate) mod layout;
 mod leftovers;
 mod load;
+pub(crate) mod mdl;
 pub(crate) mod observer;
 pub(crate) mod random;
 mod registry;
@@ -48,6 +49,7 @@ use self::{
         remove_lock::RemoveLocks,
     },
     load::Driver,
+    mdl::Mdls,
     observer::{Moment, Observers, Planned},
     random::Random,
     registry::Registry,
@@ -113,6 +115,7 @@ pub(crate) struct Machine {
     pub(crate) resources: Resources,
     pub(crate) threads: Threads,
     pub(crate) handles: Handles,
+    pub(crate) mdls: Mdls,
     pub(crate) registry: Registry,
     pub(crate) kernel_data: KernelData,
     pub(crate) processor_data: ProcessorData,
@@ -234,6 +237,7 @@ impl Machine {
             resources: Resources::default(),
             threads: Threads::default(),
             handles: Handles::default(),
+            mdls: Mdls::default(),
             registry: Registry::new(&config.service),
             kernel_data,
             processor_data,

@@ -258,6 +258,16 @@ impl Machine {
                 ),
             );
         }
+        if let Some((irp, rule)) = self.forgotten_event() {
+            self.violation_about(
+                Some(&irp),
+                rule,
+                &format!(
+                    "a routine waits for IRP {}, which its completion routine kept without setting the event: {stuck}",
+                    irp.serial
+                ),
+            );
+        }
         let outstanding = self.outstanding.borrow();
         if let Some(irp) = outstanding.values().next() {
             self.violation_about(

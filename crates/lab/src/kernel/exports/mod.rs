@@ -11,6 +11,7 @@ mod irql;
 mod leaf;
 mod list;
 mod locks;
+mod mdl;
 mod memory;
 mod registry;
 mod request;
@@ -150,12 +151,13 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 15] = [
+    let parts: [&'static [Export]; 16] = [
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
         executive::EXPORTS,
         memory::EXPORTS,
+        mdl::EXPORTS,
         rtl::EXPORTS,
         string::EXPORTS,
         locks::EXPORTS,

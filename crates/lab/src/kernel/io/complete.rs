@@ -56,6 +56,11 @@ impl Machine {
             );
         }
         self.check_owner(&record, caller, false);
+        match caller {
+            Some(caller) => self.check_output_fits(&record, caller),
+            None => self.check_not_own(&record),
+        }
+        self.check_invariant_on_the_way_up(&record);
         let status = irp::STATUS.get(address);
         if status == STATUS_PENDING || status == -1 {
             self.violation_about(
@@ -117,6 +122,9 @@ impl Machine {
             let (location, sent, native) = record.visit(index, |visit| (visit.location, visit.sent, visit.native));
             let control = io_stack_location::CONTROL.get(record.stack_location(location));
             let marked = control & SL_PENDING_RETURNED != 0;
+            if native {
+                self.forget_invariants_read_into(record, record.stack_location(location));
+            }
             record.visit(index, |visit| {
                 visit.completed = Some(status);
                 visit.marked |= marked && (!sent || visit.kept || native);
@@ -231,6 +239,7 @@ impl Machine {
             },
         );
         if returned == STATUS_MORE_PROCESSING_REQUIRED {
+            record.kept_at.set(self.steps.get());
             return false;
         }
         let ours = match (record.owner.get(), visit) {
@@ -305,10 +314,12 @@ impl Machine {
             },
         );
         match record.origin {
-            Origin::Driver => return,
+            Origin::Driver | Origin::Raw | Origin::Built => return,
             Origin::Threaded => return self.finish_threaded(record),
+            Origin::Associated => return self.finish_associated(record),
             Origin::Initiator => {}
         }
+        self.check_invariant_on_the_way_up(record);
         self.outstanding.borrow_mut().remove(&record.serial);
         if let Some(returned) = record.sent_returned.get() {
             self.check_pending_agrees(record, returned);
