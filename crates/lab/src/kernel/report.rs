@@ -263,7 +263,7 @@ impl Machine {
                 Some(&irp),
                 rule,
                 &format!(
-                    "a routine waits for IRP {}, which its completion routine kept without setting the event: {stuck}",
+                    "a routine waits for irp {}, which is back, and nobody sets the event: {stuck}",
                     irp.serial
                 ),
             );

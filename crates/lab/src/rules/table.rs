@@ -221,6 +221,8 @@ rules! {
     "Where a routine waits for an IRP of IoAllocateIrp, the completion routine that keeps the IRP sets the event. The rules of the same name with 2, 3 and Timeout are the same.";
     EVENT_FORGOTTEN_FOR_BUILT: "SDV/IoBuildFsdIrpSignalEventInCompletion" "IoBuildFsdIrpSignalEventInCompletion", SDV, Fatal, "send-built-and-forget-event";
     "Where a routine waits for an IRP of IoBuildAsynchronousFsdRequest, the completion routine that keeps the IRP sets the event. The rules of the same name with 2, 3 and Timeout are the same.";
+    WAIT_FOR_NOTHING: "SDV/IoBuildDeviceControlWaitTimeout" "IoBuildDeviceControlWaitTimeout", SDV, Fatal, "wait-for-what-failed";
+    "A driver waits for the event of an IRP that the I/O manager frees only where IoCallDriver returned STATUS_PENDING: of one that fails at once no event is set. IoBuildSynchronousFsdRequestWaitTimeout is the same.";
     ASSOCIATED_NOT_COUNTED: "LAB/AssociatedIrpCount" "associated IRPs that are not counted", Lab, Fatal, "forget-associated-count";
     "A driver writes to the master's IrpCount how many associated IRPs it sends, before it sends them. Windows completes the master at a wrong time, or never.";
 

@@ -67,6 +67,7 @@ offences! {
     "0xC9/0x20C" "free-threaded-irp-in-flight" StartAndControl(kept_irps::free);
     "0xC9/0x310" "reuse-irp-in-flight" StartAndControl(kept_irps::reuse);
     "SDV/IoBuildDeviceIoControlSetEvent" "set-event-of-irp" StartAndControl(kept_irps::set_event);
+    "SDV/IoBuildDeviceControlWaitTimeout" "wait-for-what-failed" StartAndControl(kept_irps::wait_for_what_failed);
     "0xC9/0x312" "information-beyond-output" StartAndControl(kept_irps::complete_with_too_much);
     "0xC9/0x08" "build-transfer-of-no-memory" Start(building_irps::transfer_of_no_memory);
     "0xC9/0x09" "build-control-of-no-memory" Start(building_irps::control_of_no_memory);

@@ -92,6 +92,6 @@ impl Machine {
         irp::STATUS.set(address, status);
         record.visits.borrow_mut().clear();
         record.owner.set(Owner::Sender);
-        record.kept_at.set(0);
+        record.back_at.set(0);
     }
 }

@@ -231,6 +231,9 @@ impl Machine {
         let tells = !is_error(status) || irp::PENDING_RETURNED.get(address) != 0;
         if tells {
             self.check_still_there(record, block, event);
+            record.back_at.set(0);
+        } else {
+            record.back_at.set(self.steps.get());
         }
         self.free_buffers(address);
         self.free_irp(record);

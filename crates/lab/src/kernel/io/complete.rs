@@ -239,7 +239,7 @@ impl Machine {
             },
         );
         if returned == STATUS_MORE_PROCESSING_REQUIRED {
-            record.kept_at.set(self.steps.get());
+            record.back_at.set(self.steps.get());
             return false;
         }
         let ours = match (record.owner.get(), visit) {
@@ -271,8 +271,9 @@ impl Machine {
                 "the completion routine let completion go on with a cancel routine set",
             );
         }
-        if let Some(index) = visit {
-            self.check_status_kept(record, index, status);
+        match visit {
+            Some(index) => self.check_status_kept(record, index, status),
+            None => self.check_event_left_alone(record),
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));
         if let Some(index) = visit {

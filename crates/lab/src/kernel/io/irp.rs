@@ -135,8 +135,8 @@ pub(crate) struct IrpRecord {
     pub(crate) done: RefCell<Option<Done>>,
     /// Who sent it last, where that was a routine of the driver with an IRP of its own.
     pub(crate) sent_by: Cell<Option<Sender>>,
-    /// When a completion routine kept it last, by the count of the driver's steps, or 0.
-    pub(crate) kept_at: Cell<u64>,
+    /// When a completion routine kept it last, or it failed without an event set, by the count of the driver's steps; or 0.
+    pub(crate) back_at: Cell<u64>,
     /// Its data as it was when it was sent, where nobody may change it.
     pub(crate) invariant: Cell<Option<Signature>>,
     history: RefCell<Vec<Event>>,
@@ -333,7 +333,7 @@ impl Machine {
             sent_returned: Cell::new(None),
             done: RefCell::default(),
             sent_by: Cell::new(None),
-            kept_at: Cell::new(0),
+            back_at: Cell::new(0),
             invariant: Cell::new(None),
             history: RefCell::default(),
         });

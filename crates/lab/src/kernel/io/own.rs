@@ -113,12 +113,27 @@ impl Machine {
     }
 
     /// The driver sets an event, which is not for it to set where the I/O manager does.
+    ///
+    /// A completion routine that keeps the IRP may: who waits completes the IRP once more, which is right.
     pub(crate) fn check_event_to_set(&self, event: usize) {
-        if let Some(record) = self.irps.threaded_with(event) {
+        let record = self.irps.threaded_with(event);
+        if let Some(record) = record.filter(|record| matches!(record.owner.get(), Owner::Visit(_))) {
             self.violation_about(
                 Some(&record),
                 &rules::EVENT_OF_IRP_SET,
                 "KeSetEvent with the event of an IRP that is still under way: the I/O manager sets it",
+            );
+        }
+    }
+
+    /// A completion routine has let an IRP go on to the I/O manager, which sets its event.
+    pub(super) fn check_event_left_alone(&self, record: &Rc<IrpRecord>) {
+        let event = irp::USER_EVENT.get(record.address);
+        if record.origin == Origin::Threaded && event != 0 && kevent::SIGNAL_STATE.get(event) > 0 {
+            self.violation_about(
+                Some(record),
+                &rules::EVENT_OF_IRP_SET,
+                "a completion routine set the event of an IRP and let its completion go on: the I/O manager sets it",
             );
         }
     }
@@ -283,26 +298,28 @@ impl Machine {
         self.irps.note_freed(&record);
     }
 
-    /// Nothing can run: a routine waits for an IRP whose completion routine kept it and set no event.
+    /// Nothing can run: a routine waits for an IRP that is back, and nobody sets the event. Its completion routine kept
+    /// it and forgot, or the I/O manager had none to set, since the IRP had failed at once.
     pub(crate) fn forgotten_event(&self) -> Option<(Rc<IrpRecord>, &'static Rule)> {
         let waiting = self.scheduler.contexts().into_iter().filter(is_waiting);
         let kept = waiting.flat_map(|context| {
-            let own = self.own_kept_of(context).into_iter();
+            let own = self.own_back_of(context).into_iter();
             own.chain(forwarded_kept_of(context))
         });
         // Of several that came back it is the last that nobody told of.
-        kept.max_by_key(|record| record.kept_at.get()).map(|record| {
+        kept.max_by_key(|record| record.back_at.get()).map(|record| {
             let rule = match record.origin {
                 Origin::Driver | Origin::Raw => &rules::EVENT_FORGOTTEN_FOR_OWN,
                 Origin::Built => &rules::EVENT_FORGOTTEN_FOR_BUILT,
+                Origin::Threaded if record.owner.get() == Owner::Done => &rules::WAIT_FOR_NOTHING,
                 Origin::Initiator | Origin::Threaded | Origin::Associated => &rules::EVENT_FORGOTTEN,
             };
             (record, rule)
         })
     }
 
-    /// The IRPs that the innermost routine of a context made, sent and got back in a completion routine.
-    fn own_kept_of(&self, context: &Context) -> Vec<Rc<IrpRecord>> {
+    /// The IRPs that the innermost routine of a context made and sent, and that are back.
+    fn own_back_of(&self, context: &Context) -> Vec<Rc<IrpRecord>> {
         let innermost = context.activations.borrow().last().map(|activation| activation.serial);
         let Some(activation) = innermost else {
             return Vec::new();
@@ -312,7 +329,7 @@ impl Machine {
             activation,
         });
         self.irps
-            .all_that(|record| record.sent_by.get() == sender && record.kept_at.get() != 0)
+            .all_that(|record| record.sent_by.get() == sender && record.back_at.get() != 0)
     }
 }
 

@@ -96,6 +96,25 @@ pub(super) fn reuse(request: Request, conduct: Conduct) -> NtStatus {
     })
 }
 
+/// Waits for a request that has failed at once, whose event nobody sets.
+pub(super) fn wait_for_what_failed(request: Request, conduct: Conduct) -> NtStatus {
+    if is_own(request) {
+        return request.refuse();
+    }
+    dispatch(request, |device| {
+        let mut event = new_event();
+        let mut status_block = IoStatusBlock::default();
+        let built = build_control(device, &raw mut event, &raw mut status_block);
+        if built.is_null() {
+            return;
+        }
+        let status = IofCallDriver(device, built);
+        if conduct.offends() || status == STATUS_PENDING {
+            wait_for(&mut event);
+        }
+    })
+}
+
 /// Completes a request with more bytes of output than it asked for.
 pub(super) fn complete_with_too_much(request: Request, conduct: Conduct) -> NtStatus {
     if is_own(request) {
