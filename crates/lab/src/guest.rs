@@ -109,6 +109,31 @@ pub(crate) fn read_bytes(address: usize, bytes: &mut [u8]) {
     unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(pointer, bytes.len()) };
 }
 
+/// A number that tells whether `bytes` bytes from `address` on are still the same.
+pub(crate) fn checksum(address: usize, bytes: usize) -> u64 {
+    const PART_BYTES: usize = 512;
+    const LANES: usize = 4;
+    // Several sums side by side, which do not wait for each other.
+    let mut sums = [1_u64, 2, 3, 4];
+    let mut part = [0; PART_BYTES];
+    let mut offset = 0;
+    while offset < bytes {
+        let length = PART_BYTES.min(bytes - offset);
+        part[length..].fill(0);
+        read_bytes(address + offset, &mut part[..length]);
+        for words in part.chunks_exact(8 * LANES) {
+            for (sum, word) in sums.iter_mut().zip(words.chunks_exact(8)) {
+                let word = word.try_into().map_or(0, u64::from_le_bytes);
+                *sum = (*sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+            }
+        }
+        offset += length;
+    }
+    sums.into_iter().fold(0, |sum, lane| {
+        (sum ^ lane).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+    })
+}
+
 /// Sets `bytes` bytes of the simulated machine to zero.
 pub(crate) fn zero(address: usize, bytes: usize) {
     if !contains(address, bytes) {

@@ -80,6 +80,8 @@ impl Routine {
 /// A routine of the driver that has not returned.
 pub(crate) struct Activation {
     pub(crate) routine: Routine,
+    /// No other activation of a run has it.
+    pub(crate) serial: u64,
     /// The IRQL that it has to return at, where how it returns is checked.
     irql: Option<u8>,
     /// How many spin locks were held then.
@@ -152,6 +154,7 @@ impl Machine {
         let outer_function = context.function.get();
         context.activations.borrow_mut().push(Activation {
             routine,
+            serial: self.steps.get(),
             irql,
             spin_locks: context.spin_locks.borrow().len(),
         });

@@ -79,6 +79,7 @@ impl Machine {
                 &format!("the driver was unloaded with {work} of its work items outstanding"),
             );
         }
+        self.check_pages_unlocked();
         let threads = self.threads.of_driver();
         if threads > 0 {
             self.violation(

@@ -19,6 +19,7 @@ pub(crate) mod io;
 pub(crate) mod layout;
 mod leftovers;
 mod load;
+pub(crate) mod mdl;
 pub(crate) mod observer;
 pub(crate) mod random;
 pub(crate) mod registry;
@@ -51,6 +52,7 @@ use self::{
         remove_lock::RemoveLocks,
     },
     load::Driver,
+    mdl::Mdls,
     observer::{Moment, Observers, Planned},
     random::Random,
     registry::{REG_DWORD, Registry},
@@ -121,6 +123,7 @@ pub(crate) struct Machine {
     pub(crate) resources: Resources,
     pub(crate) threads: Threads,
     pub(crate) handles: Handles,
+    pub(crate) mdls: Mdls,
     pub(crate) registry: Registry,
     pub(crate) error_log: ErrorLog,
     pub(crate) kernel_data: KernelData,
@@ -246,6 +249,7 @@ impl Machine {
             resources: Resources::default(),
             threads: Threads::default(),
             handles: Handles::default(),
+            mdls: Mdls::default(),
             registry: Registry::new(&config.service),
             error_log: ErrorLog::default(),
             kernel_data,

@@ -283,6 +283,16 @@ impl Machine {
                 ),
             );
         }
+        if let Some((irp, rule)) = self.forgotten_event() {
+            self.violation_about(
+                Some(&irp),
+                rule,
+                &format!(
+                    "a routine waits for irp {}, which is back, and nobody sets the event: {stuck}",
+                    irp.serial
+                ),
+            );
+        }
         let outstanding = self.outstanding.borrow();
         if let Some(irp) = outstanding.values().next() {
             self.violation_about(

@@ -156,6 +156,16 @@ impl Scheduler {
         self.current.get()
     }
 
+    /// The context with this number.
+    pub(crate) fn context(&self, id: u16) -> Option<&'static Context> {
+        self.contexts.borrow().get(usize::from(id)).copied()
+    }
+
+    /// All contexts.
+    pub(crate) fn contexts(&self) -> Vec<&'static Context> {
+        self.contexts.borrow().clone()
+    }
+
     /// How often one context was set aside for another.
     pub(crate) fn switches(&self) -> u64 {
         self.switches.get()

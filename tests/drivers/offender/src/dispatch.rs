@@ -2,8 +2,8 @@
 
 use crate::{
     kernel::{
-        IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE, IRP_MN_REMOVE_DEVICE,
-        IRP_MN_RESERVED, IRP_MN_START_DEVICE, IRP_MN_SURPRISE_REMOVAL, NtStatus, STATUS_SUCCESS,
+        IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
+        IRP_MN_REMOVE_DEVICE, IRP_MN_RESERVED, IRP_MN_START_DEVICE, IRP_MN_SURPRISE_REMOVAL, NtStatus, STATUS_SUCCESS,
     },
     objects::{Device, Irp},
     request::Request,
@@ -21,10 +21,13 @@ pub(crate) extern "system" fn dispatch(device: Device, irp: Irp) -> NtStatus {
     let location = irp.location();
     match (location.major_function(), location.minor_function(), switch::told()) {
         (IRP_MJ_READ, _, Some((Place::Read(told), conduct)))
+        | (IRP_MJ_WRITE, _, Some((Place::Write(told), conduct)))
         | (IRP_MJ_FLUSH_BUFFERS, _, Some((Place::Flush(told), conduct)))
         | (IRP_MJ_SYSTEM_CONTROL, _, Some((Place::SystemControl(told), conduct)))
         | (IRP_MJ_PNP, IRP_MN_RESERVED, Some((Place::ReservedPnp(told), conduct)))
         | (IRP_MJ_PNP, IRP_MN_START_DEVICE, Some((Place::Start(told), conduct)))
+        | (IRP_MJ_DEVICE_CONTROL, _, Some((Place::StartAndControl(told), conduct)))
+        | (IRP_MJ_PNP, IRP_MN_START_DEVICE, Some((Place::StartAndControl(told), conduct)))
         | (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE, Some((Place::Remove(told), conduct))) => told(request, conduct),
         (IRP_MJ_READ | IRP_MJ_WRITE, ..) => request.follow(),
         (IRP_MJ_PNP, IRP_MN_REMOVE_DEVICE, _) => request.remove(),

@@ -4,7 +4,7 @@
 
 use core::ffi::c_void;
 
-use crate::objects::{Device, Driver, Irp};
+use crate::objects::{Device, Driver, Irp, Mdl};
 
 /// NTSTATUS: negative where something failed.
 pub(crate) type NtStatus = i32;
@@ -28,15 +28,20 @@ statuses! {
     STATUS_MORE_PROCESSING_REQUIRED = 0xC000_0016_u32;
     STATUS_INSUFFICIENT_RESOURCES = 0xC000_009A_u32;
     STATUS_DEVICE_NOT_READY = 0xC000_00A3_u32;
+    STATUS_NOT_SUPPORTED = 0xC000_00BB_u32;
 }
 
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
+pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0e;
+pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1b;
 pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
 pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
+pub(crate) const IRP_MN_CANCEL_STOP_DEVICE: u8 = 0x06;
+pub(crate) const IRP_MN_QUERY_CAPABILITIES: u8 = 0x09;
 /// No minor function: its number is reserved.
 pub(crate) const IRP_MN_RESERVED: u8 = 0x0e;
 pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
@@ -60,6 +65,12 @@ pub(crate) const SYNCHRONIZATION_EVENT: i32 = 1;
 pub(crate) const DELAYED_WORK_QUEUE: i32 = 1;
 /// Executive of KWAIT_REASON.
 pub(crate) const EXECUTIVE: i32 = 0;
+/// IoWriteAccess of LOCK_OPERATION: the pages are written to, as READ does.
+pub(crate) const IO_WRITE_ACCESS: i32 = 1;
+/// MmCached of MEMORY_CACHING_TYPE.
+pub(crate) const CACHED: i32 = 1;
+/// NormalPagePriority of MM_PAGE_PRIORITY, and MdlMappingNoExecute.
+pub(crate) const NORMAL_PRIORITY_NO_EXECUTE: u32 = 0x4000_0010;
 /// KernelMode of MODE.
 pub(crate) const KERNEL_MODE: i8 = 0;
 
@@ -112,6 +123,19 @@ pub(crate) struct LockQueueHandle([u64; 3]);
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Event([u64; 3]);
+
+impl Event {
+    pub(crate) const ZERO: Self = Self([0; 3]);
+}
+
+/// IO_STATUS_BLOCK, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct IoStatusBlock([u64; 2]);
+
+impl IoStatusBlock {
+    pub(crate) const ZERO: Self = Self([0; 2]);
+}
 
 /// KDPC, opaque.
 #[repr(C)]
@@ -176,7 +200,34 @@ unsafe extern "system" {
         size_bytes: u32,
     ) -> NtStatus;
     pub(crate) safe fn IoAllocateIrp(stack_size: i8, charge_quota: u8) -> Irp;
+    pub(crate) safe fn IoAllocateMdl(
+        start: *mut c_void,
+        bytes: u32,
+        secondary: u8,
+        charge_quota: u8,
+        irp: *mut c_void,
+    ) -> Mdl;
     pub(crate) safe fn IoAttachDeviceToDeviceStackSafe(ours: Device, top: Device, lower: *mut Device) -> NtStatus;
+    pub(crate) safe fn IoBuildAsynchronousFsdRequest(
+        major_function: u32,
+        device: Device,
+        buffer: *mut c_void,
+        bytes: u32,
+        offset: *const i64,
+        status_block: *mut IoStatusBlock,
+    ) -> Irp;
+    pub(crate) safe fn IoBuildDeviceIoControlRequest(
+        code: u32,
+        device: Device,
+        input: *mut c_void,
+        input_bytes: u32,
+        output: *mut c_void,
+        output_bytes: u32,
+        internal: u8,
+        event: *mut Event,
+        status_block: *mut IoStatusBlock,
+    ) -> Irp;
+    pub(crate) safe fn IoBuildPartialMdl(source: Mdl, target: Mdl, start: *mut c_void, bytes: u32);
     pub(crate) safe fn IoCreateDevice(
         driver: Driver,
         extension_bytes: u32,
@@ -188,8 +239,11 @@ unsafe extern "system" {
     ) -> NtStatus;
     pub(crate) safe fn IoDeleteDevice(device: Device);
     pub(crate) safe fn IoDetachDevice(lower: Device);
+    pub(crate) safe fn IoForwardIrpSynchronously(device: Device, irp: Irp) -> u8;
     pub(crate) safe fn IoFreeIrp(irp: Irp);
+    pub(crate) safe fn IoFreeMdl(list: Mdl);
     pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
+    pub(crate) safe fn IoInitializeIrp(irp: Irp, bytes: u16, stack_size: i8);
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
         tag: u32,
@@ -197,9 +251,11 @@ unsafe extern "system" {
         high_water_mark: u32,
         size_bytes: u32,
     );
+    pub(crate) safe fn IoMakeAssociatedIrp(master: Irp, stack_size: i8) -> Irp;
     pub(crate) safe fn IoReleaseCancelSpinLock(old: Irql);
     pub(crate) safe fn IoReleaseRemoveLockAndWaitEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
     pub(crate) safe fn IoReleaseRemoveLockEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
+    pub(crate) safe fn IoReuseIrp(irp: Irp, status: NtStatus);
     pub(crate) safe fn IoSetCompletionRoutineEx(
         device: Device,
         irp: Irp,
@@ -242,6 +298,19 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn MmBuildMdlForNonPagedPool(list: Mdl);
+    pub(crate) safe fn MmMapLockedPages(list: Mdl, mode: i8) -> *mut c_void;
+    pub(crate) safe fn MmMapLockedPagesSpecifyCache(
+        list: Mdl,
+        mode: i8,
+        cache: i32,
+        address: *mut c_void,
+        bug_check_on_failure: u32,
+        priority: u32,
+    ) -> *mut c_void;
+    pub(crate) safe fn MmProbeAndLockPages(list: Mdl, mode: i8, operation: i32);
+    pub(crate) safe fn MmUnlockPages(list: Mdl);
+    pub(crate) safe fn MmUnmapLockedPages(address: *mut c_void, list: Mdl);
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn PsCreateSystemThread(
         handle: &mut *mut c_void,

@@ -33,6 +33,7 @@ mod objects;
 mod offences;
 mod pool;
 mod request;
+mod sending;
 mod switch;
 
 // Only for the panic handler that every image has to have. No code of this driver has a path to it.

@@ -81,11 +81,16 @@ objects! {
     /// IRP.
     Irp {
         0x00 kind set_kind: u16;
+        0x02 bytes: u16;
         0x08 mdl set_mdl: *mut c_void;
+        0x10 flags: u32;
+        // Of a master IRP, in the place of the system buffer.
+        0x18 irp_count set_irp_count: i32;
         0x18 system_buffer set_system_buffer: *mut c_void;
         0x30 status set_status: NtStatus;
         0x38 information set_information: usize;
         0x41 pending_returned: bool;
+        0x42 stack_size: i8;
         0x43 current_location set_current_location: i8;
         0x45 cancel_irql: Irql;
         0x70 user_buffer set_user_buffer: *mut c_void;
@@ -94,12 +99,22 @@ objects! {
         0xb8 location set_location: StackLocation;
     }
 
+    /// MDL.
+    Mdl {
+        0x00 next: Mdl;
+        0x0a flags: u16;
+        0x18 mapped_address: *mut c_void;
+        0x20 first_page: *mut c_void;
+        0x2c byte_offset: u32;
+    }
+
     /// IO_STACK_LOCATION.
     StackLocation {
         0x00 major_function set_major_function: u8;
-        0x01 minor_function: u8;
+        0x01 minor_function set_minor_function: u8;
         0x03 control set_control: u8;
         0x08 parameters set_parameters: [u64; 4];
+        0x28 device set_device: Device;
         0x30 file_object set_file_object: *mut c_void;
         0x38 completion_routine set_completion_routine: Option<CompletionRoutine>;
         0x40 context set_context: *mut c_void;
@@ -147,6 +162,13 @@ impl Device {
     }
 }
 
+impl Mdl {
+    /// MmGetMdlVirtualAddress.
+    pub(crate) fn start(self) -> *mut c_void {
+        self.first_page().wrapping_byte_add(self.byte_offset() as usize)
+    }
+}
+
 /// The size of IO_STACK_LOCATION, by which the pointer to the current one moves.
 const LOCATION_BYTES: usize = 0x48;
 
@@ -155,6 +177,23 @@ const SL_PENDING_RETURNED: u8 = 0x01;
 const SL_INVOKE_ALWAYS: u8 = 0x20 | 0x40 | 0x80;
 
 impl Irp {
+    /// The IRP of which a completion routine has the address as its context.
+    pub(crate) fn from_context(context: *mut c_void) -> Self {
+        Self(context)
+    }
+
+    /// IoSetNextIrpStackLocation.
+    pub(crate) fn set_next_location(self) {
+        let next = self.next_location();
+        self.set_current_location(self.current_location().wrapping_sub(1));
+        self.set_location(next);
+    }
+
+    /// The first MDL of the IRP.
+    pub(crate) fn mdl_list(self) -> Mdl {
+        Mdl(self.mdl())
+    }
+
     /// IoGetNextIrpStackLocation.
     pub(crate) fn next_location(self) -> StackLocation {
         StackLocation(self.location().0.wrapping_byte_sub(LOCATION_BYTES))

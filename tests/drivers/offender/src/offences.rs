@@ -2,24 +2,32 @@
 
 use crate::switch::{
     Case,
-    Place::{AddDevice, Flush, Read, Remove, ReservedPnp, Start, SystemControl, Unload},
+    Place::{AddDevice, Flush, Read, Remove, ReservedPnp, Start, StartAndControl, SystemControl, Unload, Write},
 };
 
+mod associated_irps;
+mod building_irps;
 mod cancelling;
 mod completing;
 mod data;
 mod deadlocks;
 mod device_objects;
+mod forgotten_events;
 mod forwarding;
+mod freeing_irps;
 mod irql;
 mod irql_limits;
+mod kept_irps;
+mod mdls;
 mod not_understood;
 mod own_irps;
+mod partial_mdls;
 mod pending;
 mod pool_blocks;
 mod registering;
 mod remove_locks;
 mod removing;
+mod sending_irps;
 mod spin_locks;
 mod unloading;
 
@@ -51,6 +59,37 @@ offences! {
     "0xC9/0x03" "forward-no-irp" Read(own_irps::of_no_type);
     "0xC9/0x208" "out-of-stack-locations" Read(own_irps::out_of_stack_locations);
     "0xC9/0x20A" "free-irp-in-flight" Read(own_irps::free_in_flight);
+    "0xC9/0x01" "free-no-irp" Start(freeing_irps::of_no_type);
+    "0xC9/0x02" "free-threaded-irp" Start(freeing_irps::threaded);
+    "SDV/IoAllocateFree" "free-arrived-irp" Read(freeing_irps::arrived);
+    "0xC4/0x105" "free-irp-as-pool" Start(freeing_irps::as_pool);
+    "SDV/IoAllocateComplete" "complete-own-irp" Start(freeing_irps::by_completing);
+    "SDV/IoBuildFsdComplete" "complete-built-irp" Start(freeing_irps::built_by_completing);
+    "0xC9/0x20C" "free-threaded-irp-in-flight" StartAndControl(kept_irps::free);
+    "0xC9/0x310" "reuse-irp-in-flight" StartAndControl(kept_irps::reuse);
+    "SDV/IoBuildDeviceIoControlSetEvent" "set-event-of-irp" StartAndControl(kept_irps::set_event);
+    "SDV/IoBuildDeviceControlWaitTimeout" "wait-for-what-failed" StartAndControl(kept_irps::wait_for_what_failed);
+    "0xC9/0x312" "information-beyond-output" StartAndControl(kept_irps::complete_with_too_much);
+    "0xC9/0x08" "build-transfer-of-no-memory" Start(building_irps::transfer_of_no_memory);
+    "0xC9/0x09" "build-control-of-no-memory" Start(building_irps::control_of_no_memory);
+    "0xC9/0x0C" "status-block-on-unwound-stack" Start(building_irps::status_block_unwound);
+    "0xC9/0x0D" "event-on-unwound-stack" Start(building_irps::event_unwound);
+    "0xC9/0x307" "send-with-signalled-event" Start(building_irps::signalled_event);
+    "0xC9/0x20D" "initialise-charged-irp" Start(building_irps::initialise_charged);
+    "0xC9/0x238" "initialise-allocated-irp" Start(building_irps::initialise_allocated);
+    "0xC9/0x311" "initialise-associated-irp" Read(associated_irps::initialise);
+    "LAB/AssociatedIrpCount" "forget-associated-count" Read(associated_irps::forget_count);
+    "SDV/IoReuseIrp" "reuse-built-irp" Start(building_irps::reuse_built);
+    "SDV/IoReuseIrp2" "reuse-arrived-irp" Read(building_irps::reuse_arrived);
+    "0xC9/0x20E" "send-pnp-with-status" Start(sending_irps::pnp_with_status);
+    "0xC9/0x20F" "send-power-with-status" Start(sending_irps::power_with_status);
+    "0xC9/0x210" "send-system-control-with-status" Start(sending_irps::system_control_with_status);
+    "0xC9/0x237" "send-for-system" Start(sending_irps::for_system);
+    "SDV/IoAllocateForward" "send-own-without-routine" Start(sending_irps::without_routine);
+    "SDV/IoBuildFsdForward" "send-built-without-routine" Start(sending_irps::built_without_routine);
+    "SDV/SignalEventInCompletion" "forward-and-forget-event" Start(forgotten_events::of_forwarded);
+    "SDV/IoAllocateIrpSignalEventInCompletion" "send-own-and-forget-event" Start(forgotten_events::of_own);
+    "SDV/IoBuildFsdIrpSignalEventInCompletion" "send-built-and-forget-event" Start(forgotten_events::of_built);
 
     // Completing an IRP.
     "0xC9/0x06" "complete-with-pending" Read(completing::with_pending);
@@ -70,6 +109,32 @@ offences! {
 
     // The data of a request.
     "LAB/DataChanged" "change-data" Read(data::change);
+    "0xC4/0x1010" "change-data-of-write" Write(data::change_on_the_way_down);
+    "0xC4/0x1011" "change-buffer-of-read" Read(data::change_on_the_way_down);
+
+    // Memory descriptor lists.
+    "0xC4/0x70" "lock-pages-above-dispatch" Start(mdls::lock_above_dispatch);
+    "0xC4/0x76" "map-pages-above-dispatch" Start(mdls::map_above_dispatch);
+    "0xC4/0x78" "unlock-pages-above-dispatch" Start(mdls::unlock_above_dispatch);
+    "0xC4/0x79" "unmap-pages-above-dispatch" Start(mdls::unmap_above_dispatch);
+    "0xC4/0x7C" "unlock-unlocked-mdl" Start(mdls::unlock_unlocked);
+    "0xC4/0x7D" "unlock-nonpaged-mdl" Start(mdls::unlock_nonpaged);
+    "0xC4/0x7F" "build-mdl-of-paged-pool" Start(mdls::build_of_paged_pool);
+    "0xC4/0x81" "map-by-old-function" Start(mdls::map_by_old_function);
+    "0xC4/0x82" "map-or-bug-check" Start(mdls::map_or_bug_check);
+    "0xC4/0xB0" "lock-built-mdl" Start(mdls::lock_built);
+    "0xC4/0xB2" "map-mdl-twice" Start(mdls::map_twice);
+    "0xC4/0xB3" "map-unlocked-mdl" Start(mdls::map_unlocked);
+    "0xC4/0xB6" "unmap-unmapped-mdl" Start(mdls::unmap_unmapped);
+    "0xC4/0xB8" "free-mapped-mdl" Start(mdls::free_mapped);
+    "0xCB" "leave-pages-locked" Start(mdls::leave_locked);
+    "LAB/MdlOfOther" "free-arrived-mdl" Read(mdls::free_arrived);
+    "LAB/MdlWithoutPages" "send-mdl-without-pages" Start(mdls::send_without_pages);
+    "0xC4/0xB4" "unlock-partial-mdl" Start(partial_mdls::unlock);
+    "0xC4/0xB5" "unmap-partial-mdl" Start(partial_mdls::unmap);
+    "0x40" "build-partial-into-small-mdl" Start(partial_mdls::build_into_small);
+    "LAB/PartialMdlRange" "build-partial-beyond-source" Start(partial_mdls::build_beyond_source);
+    "LAB/PartialMdlMapped" "reuse-mapped-partial" Start(partial_mdls::reuse_mapped);
 
     // Cancel routines.
     "0xC9/0x07" "complete-with-cancel-routine" Read(cancelling::complete);

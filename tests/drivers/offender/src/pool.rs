@@ -18,3 +18,8 @@ pub(crate) fn allocate(bytes: usize) -> *mut c_void {
 pub(crate) fn free(block: *mut c_void) {
     ExFreePoolWithTag(block, TAG);
 }
+
+/// Frees a block of the I/O manager's that is this driver's to free.
+pub(crate) fn free_untagged(block: *mut c_void) {
+    ExFreePoolWithTag(block, 0);
+}

@@ -61,6 +61,12 @@ impl Request {
         status
     }
 
+    /// Completes the IRP with the status and the information that it has.
+    pub(crate) fn complete_as_it_is(self) {
+        IofCompleteRequest(self.irp, NO_INCREMENT);
+        self.release_lock();
+    }
+
     /// Completes the IRP with an error that nobody takes for data: what an offence does that has to complete
     /// something.
     pub(crate) fn refuse(self) -> NtStatus {

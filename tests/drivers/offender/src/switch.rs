@@ -33,10 +33,14 @@ pub(crate) enum Place {
     AddDevice(fn(&mut Plan)),
     /// In the place of what is done with IRP_MJ_READ.
     Read(Routine),
+    /// In the place of what is done with IRP_MJ_WRITE.
+    Write(Routine),
     /// In the place of what is done with IRP_MJ_FLUSH_BUFFERS.
     Flush(Routine),
     /// In the place of what is done with IRP_MN_START_DEVICE.
     Start(Routine),
+    /// In the place of what is done with IRP_MN_START_DEVICE, and with IRP_MJ_DEVICE_CONTROL.
+    StartAndControl(Routine),
     /// In the place of what is done with IRP_MN_REMOVE_DEVICE.
     Remove(Routine),
     /// In the place of what is done with a minor function of IRP_MJ_PNP that is none.

@@ -96,7 +96,10 @@ pub(super) const EXPORTS: &[Export] = &[
             return 0;
         }
         let irp = call.machine.allocate_irp(call.u8(0), Origin::Driver);
-        irp.map_or(0, |irp| irp.address)
+        irp.map_or(0, |irp| {
+            irp::ALLOCATION_FLAGS.set(irp.address, u8::from(call.boolean(1)));
+            irp.address
+        })
     }),
     export("IoFreeIrp", |call| {
         call.machine.free_irp_checked(call.pointer(0));

@@ -13,6 +13,7 @@ mod irql;
 mod leaf;
 mod list;
 mod locks;
+mod mdl;
 mod memory;
 mod query_table;
 mod registry;
@@ -161,6 +162,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         sync::EXPORTS,
         executive::EXPORTS,
         memory::EXPORTS,
+        mdl::EXPORTS,
         rtl::EXPORTS,
         string::EXPORTS,
         locks::EXPORTS,

@@ -7,7 +7,7 @@ use crate::{
         io::{
             build::{IoControl, Transfer},
             csq,
-            irp::{Origin, initialise},
+            irp::Origin,
         },
         layout,
         status::{NtStatus, STATUS_SUCCESS},
@@ -19,7 +19,7 @@ pub(super) const EXPORTS: &[Export] = &[
         if call.machine.fails("IoBuildAsynchronousFsdRequest") {
             return 0;
         }
-        let built = call.machine.build_transfer(&transfer(call), Origin::Driver);
+        let built = call.machine.build_transfer(&transfer(call), Origin::Built);
         built.map_or(0, |irp| {
             layout::irp::USER_IOSB.set(irp.address, call.pointer(5));
             irp.address
@@ -57,10 +57,11 @@ pub(super) const EXPORTS: &[Export] = &[
         })
     }),
     export("IoInitializeIrp", |call| {
-        let stack_count = call.u8(2);
-        initialise(call.pointer(0), stack_count);
-        call.machine.register_irp(call.pointer(0), stack_count, Origin::Driver);
+        call.machine.initialise_irp(call.pointer(0), call.u8(2));
         0
+    }),
+    export("IoMakeAssociatedIrp", |call| {
+        call.machine.make_associated_irp(call.pointer(0), call.u8(1))
     }),
     export("IoSizeOfIrp", |call| crate::kernel::Machine::irp_bytes(call.u8(0))),
     export("IoGetStackLimits", |call| {

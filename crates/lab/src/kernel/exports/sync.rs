@@ -49,6 +49,7 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("KeSetEvent", |call| {
+        call.machine.check_event_to_set(call.pointer(0));
         call.machine.signal(call.pointer(0), 1).cast_unsigned() as usize
     }),
     export("KeClearEvent", |call| {

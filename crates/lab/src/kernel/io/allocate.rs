@@ -4,7 +4,12 @@ use std::rc::Rc;
 
 use super::irp::{IrpRecord, Origin, Owner, initialise};
 use crate::{
-    kernel::{Machine, layout::irp, status::NtStatus, trace::What},
+    kernel::{
+        Machine,
+        layout::{IO_TYPE_IRP, irp},
+        status::NtStatus,
+        trace::What,
+    },
     pool, rules,
 };
 
@@ -15,7 +20,7 @@ impl Machine {
     pub(crate) fn allocate_irp(&self, stack_count: u8, origin: Origin) -> Option<Rc<IrpRecord>> {
         let (owner, site) = match origin {
             Origin::Initiator => (pool::Owner::Kernel, 0),
-            Origin::Driver | Origin::Threaded => (pool::Owner::Driver, self.current_site()),
+            _ => (pool::Owner::Driver, self.current_site()),
         };
         let bytes = Self::irp_bytes(stack_count);
         let address = self.allocate(bytes, TAG, owner, site, pool::Contents::Uninitialized)?;
@@ -25,7 +30,7 @@ impl Machine {
     /// IoFreeIrp as the driver calls it.
     pub(crate) fn free_irp_checked(&self, address: usize) {
         let Some(record) = self.irps.get(address) else {
-            self.violation(&rules::CALL_WITH_NO_IRP, "IoFreeIrp with something that is no IRP");
+            self.violation(&rules::FREE_OF_NO_IRP, "IoFreeIrp with something that is no IRP");
         };
         if record.freed.get() {
             self.violation_about(
@@ -34,21 +39,33 @@ impl Machine {
                 "IoFreeIrp with an IRP that has been freed",
             );
         }
-        if record.origin == Origin::Initiator {
+        if irp::TYPE.get(address) != IO_TYPE_IRP {
             self.violation_about(
                 Some(&record),
-                &rules::FREE_IN_USE,
+                &rules::FREE_OF_NO_IRP,
+                "IoFreeIrp with an IRP whose type was overwritten",
+            );
+        }
+        let at_home = matches!(record.owner.get(), Owner::Sender | Owner::Done);
+        match record.origin {
+            Origin::Initiator => self.violation_about(
+                Some(&record),
+                &rules::FREE_OF_OTHER,
                 "IoFreeIrp with an IRP that another driver sent and waits for",
-            );
-        }
-        if record.origin == Origin::Threaded && record.owner.get() != Owner::Sender {
-            self.violation_about(
+            ),
+            Origin::Threaded if at_home => self.violation_about(
                 Some(&record),
-                &rules::FREE_IN_USE,
-                "IoFreeIrp with an IRP that the I/O manager frees: it was built for a thread",
-            );
+                &rules::FREE_OF_THREADED,
+                "IoFreeIrp with an IRP that was built for a thread, which has it in its list: the I/O manager frees it",
+            ),
+            Origin::Threaded => self.violation_about(
+                Some(&record),
+                &rules::FREE_OF_THREADED_IN_USE,
+                "IoFreeIrp with an IRP that was built for a thread and that a lower driver has",
+            ),
+            _ => {}
         }
-        if !matches!(record.owner.get(), Owner::Sender | Owner::Done) {
+        if !at_home {
             self.violation_about(
                 Some(&record),
                 &rules::FREE_IN_USE,
@@ -68,18 +85,13 @@ impl Machine {
     /// IoReuseIrp.
     pub(crate) fn reuse_irp(&self, address: usize, status: NtStatus) {
         let record = self.irp_of_call(address);
-        if !matches!(record.owner.get(), Owner::Sender | Owner::Done) {
-            self.violation_about(
-                Some(&record),
-                &rules::FREE_IN_USE,
-                "IoReuseIrp with an IRP that a lower driver has",
-            );
-        }
+        self.check_reuse(&record);
         let allocation_flags = irp::ALLOCATION_FLAGS.get(address);
         initialise(address, record.stack_count);
         irp::ALLOCATION_FLAGS.set(address, allocation_flags);
         irp::STATUS.set(address, status);
         record.visits.borrow_mut().clear();
         record.owner.set(Owner::Sender);
+        record.back_at.set(0);
     }
 }

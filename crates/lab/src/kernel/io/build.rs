@@ -22,6 +22,7 @@ use crate::{
         status::NtStatus,
     },
     pool::{Contents, Owner},
+    rules::{self, Rule},
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"Io  ");
@@ -63,9 +64,14 @@ impl Machine {
             .ok()
     }
 
-    fn attach_mdl(&self, address: usize, buffer: usize, bytes: u32) -> Option<()> {
+    fn attach_mdl(&self, address: usize, buffer: usize, bytes: u32, origin: Origin) -> Option<()> {
         let list = self.allocate_mdl_for(Owner::Driver, self.current_site(), buffer, bytes)?;
-        self.lock_mdl(list);
+        if origin == Origin::Built {
+            self.lock_mdl_for_driver(list);
+        } else {
+            self.lock_mdl(list);
+            self.keep_mdl_from_driver(list);
+        }
         irp::MDL_ADDRESS.set(address, list);
         Some(())
     }
@@ -89,6 +95,12 @@ impl Machine {
             }
             return Some(record);
         }
+        self.check_buffer(
+            &rules::BAD_BUFFER_OF_TRANSFER,
+            "IoBuildAsynchronousFsdRequest or IoBuildSynchronousFsdRequest",
+            request.buffer,
+            request.bytes,
+        );
         irp::STATUS.set(address, 0);
         io_stack_location::ARGUMENT1.set(location, request.bytes as usize);
         if request.offset != 0 {
@@ -97,7 +109,7 @@ impl Machine {
         let built = match device_object::FLAGS.get(request.device) & (DO_BUFFERED_IO | DO_DIRECT_IO) {
             flags if flags & DO_BUFFERED_IO != 0 => self.buffer_transfer(address, request),
             flags if flags & DO_DIRECT_IO != 0 && request.bytes != 0 => {
-                self.attach_mdl(address, request.buffer, request.bytes)
+                self.attach_mdl(address, request.buffer, request.bytes, origin)
             }
             _ => {
                 irp::USER_BUFFER.set(address, request.buffer);
@@ -147,6 +159,20 @@ impl Machine {
             irp::USER_BUFFER.set(address, request.output);
             return Some(());
         }
+        for (buffer, bytes) in [
+            (request.input, request.input_bytes),
+            (request.output, request.output_bytes),
+        ] {
+            // None is none, whatever its length.
+            if buffer != 0 {
+                self.check_buffer(
+                    &rules::BAD_BUFFER_OF_CONTROL,
+                    "IoBuildDeviceIoControlRequest",
+                    buffer,
+                    bytes,
+                );
+            }
+        }
         let buffered = if method == METHOD_BUFFERED {
             request.input_bytes.max(request.output_bytes)
         } else {
@@ -166,9 +192,18 @@ impl Machine {
                 irp::FLAGS.set(address, irp::FLAGS.get(address) | IRP_INPUT_OPERATION);
             }
         } else if request.output != 0 && request.output_bytes != 0 {
-            self.attach_mdl(address, request.output, request.output_bytes)?;
+            self.attach_mdl(address, request.output, request.output_bytes, Origin::Threaded)?;
         }
         Some(())
+    }
+
+    fn check_buffer(&self, rule: &'static Rule, call: &str, buffer: usize, bytes: u32) {
+        if bytes != 0 && !guest::contains(buffer, bytes as usize) {
+            self.violation(
+                rule,
+                &format!("{call} with a buffer of {bytes} bytes at {buffer:#x}, where no memory is"),
+            );
+        }
     }
 
     /// A request of which a part could not be allocated goes back whole.
@@ -194,6 +229,12 @@ impl Machine {
         let (block, event) = (irp::USER_IOSB.get(address), irp::USER_EVENT.get(address));
         // A failure that was not pending is told by IoCallDriver's result alone.
         let tells = !is_error(status) || irp::PENDING_RETURNED.get(address) != 0;
+        if tells {
+            self.check_still_there(record, block, event);
+            record.back_at.set(0);
+        } else {
+            record.back_at.set(self.steps.get());
+        }
         self.free_buffers(address);
         self.free_irp(record);
         if tells {
@@ -207,14 +248,19 @@ impl Machine {
         }
     }
 
-    fn free_buffers(&self, address: usize) {
+    /// Frees the MDLs of an IRP that the I/O manager frees.
+    pub(super) fn free_mdls_of(&self, address: usize) {
         let mut list = irp::MDL_ADDRESS.get(address);
+        irp::MDL_ADDRESS.set(address, 0);
         while list != 0 {
             let next = guest::read::<usize>(list);
-            self.free_kernel_block(list);
+            self.free_mdl_of_irp(list);
             list = next;
         }
-        irp::MDL_ADDRESS.set(address, 0);
+    }
+
+    fn free_buffers(&self, address: usize) {
+        self.free_mdls_of(address);
         let buffer = irp::SYSTEM_BUFFER.get(address);
         if irp::FLAGS.get(address) & IRP_DEALLOCATE_BUFFER != 0 && buffer != 0 {
             self.free_kernel_block(buffer);

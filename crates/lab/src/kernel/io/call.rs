@@ -95,9 +95,12 @@ impl Machine {
                 &format!("{} sent at DISPATCH_LEVEL", super::irp::major_name(major)),
             );
         }
-        if let Some(caller) = caller {
-            self.check_forwarding(&record, caller, location - 1);
+        self.check_transfer_sent(&record, location - 1);
+        match caller {
+            Some(caller) => self.check_forwarding(&record, caller, location - 1),
+            None => self.check_own_sent(&record, location - 1),
         }
+        self.check_invariant_on_the_way_down(&record);
         self.send(&record, caller, device)
     }
 
@@ -239,6 +242,9 @@ impl Machine {
                 visit.registered = None;
                 visit.lower_returned = None;
             });
+        }
+        if caller.is_none() {
+            self.sign(record);
         }
         let visit = record.begin_visit(
             caller,

@@ -56,6 +56,11 @@ impl Machine {
             );
         }
         self.check_owner(&record, caller, false);
+        match caller {
+            Some(caller) => self.check_output_fits(&record, caller),
+            None => self.check_not_own(&record),
+        }
+        self.check_invariant_on_the_way_up(&record);
         let status = irp::STATUS.get(address);
         if status == STATUS_PENDING || status == -1 {
             self.violation_about(
@@ -117,6 +122,9 @@ impl Machine {
             let (location, sent, native) = record.visit(index, |visit| (visit.location, visit.sent, visit.native));
             let control = io_stack_location::CONTROL.get(record.stack_location(location));
             let marked = control & SL_PENDING_RETURNED != 0;
+            if native {
+                self.forget_invariants_read_into(record, record.stack_location(location));
+            }
             record.visit(index, |visit| {
                 visit.completed = Some(status);
                 visit.marked |= marked && (!sent || visit.kept || native);
@@ -231,6 +239,7 @@ impl Machine {
             },
         );
         if returned == STATUS_MORE_PROCESSING_REQUIRED {
+            record.back_at.set(self.steps.get());
             return false;
         }
         let ours = match (record.owner.get(), visit) {
@@ -262,8 +271,9 @@ impl Machine {
                 "the completion routine let completion go on with a cancel routine set",
             );
         }
-        if let Some(index) = visit {
-            self.check_status_kept(record, index, status);
+        match visit {
+            Some(index) => self.check_status_kept(record, index, status),
+            None => self.check_event_left_alone(record),
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));
         if let Some(index) = visit {
@@ -305,10 +315,12 @@ impl Machine {
             },
         );
         match record.origin {
-            Origin::Driver => return,
+            Origin::Driver | Origin::Raw | Origin::Built => return,
             Origin::Threaded => return self.finish_threaded(record),
+            Origin::Associated => return self.finish_associated(record),
             Origin::Initiator => {}
         }
+        self.check_invariant_on_the_way_up(record);
         self.outstanding.borrow_mut().remove(&record.serial);
         if let Some(returned) = record.sent_returned.get() {
             self.check_pending_agrees(record, returned);

@@ -11,6 +11,7 @@ use std::{
     rc::Rc,
 };
 
+use super::{invariant::Signature, own::Sender};
 use crate::kernel::{
     Machine,
     layout::{IO_TYPE_IRP, io_stack_location, irp},
@@ -55,10 +56,16 @@ pub(crate) enum Owner {
 pub(crate) enum Origin {
     /// An initiator of the lab.
     Initiator,
-    /// The driver, with IoAllocateIrp or IoBuildAsynchronousFsdRequest: it frees the IRP.
+    /// The driver, with IoAllocateIrp: it frees the IRP.
     Driver,
+    /// The driver, with IoInitializeIrp in memory of its own.
+    Raw,
+    /// The I/O manager for the driver, which frees it: IoBuildAsynchronousFsdRequest.
+    Built,
     /// The I/O manager, which frees it, for the driver: IoBuildDeviceIoControlRequest and its like.
     Threaded,
+    /// The I/O manager, which frees it, for the driver: IoMakeAssociatedIrp.
+    Associated,
 }
 
 /// A registration with IoSetCompletionRoutineEx.
@@ -126,6 +133,12 @@ pub(crate) struct IrpRecord {
     /// What its sender's IoCallDriver returned, once it has.
     pub(crate) sent_returned: Cell<Option<NtStatus>>,
     pub(crate) done: RefCell<Option<Done>>,
+    /// Who sent it last, where that was a routine of the driver with an IRP of its own.
+    pub(crate) sent_by: Cell<Option<Sender>>,
+    /// When a completion routine kept it last, or it failed without an event set, by the count of the driver's steps; or 0.
+    pub(crate) back_at: Cell<u64>,
+    /// Its data as it was when it was sent, where nobody may change it.
+    pub(crate) invariant: Cell<Option<Signature>>,
     history: RefCell<Vec<Event>>,
 }
 
@@ -241,6 +254,8 @@ pub(crate) struct Irps {
     records: RefCell<AddressMap<Rc<IrpRecord>>>,
     serial: Cell<u64>,
     freed: RefCell<VecDeque<usize>>,
+    /// Those that were built for a thread and are not freed.
+    threaded: RefCell<Vec<Rc<IrpRecord>>>,
 }
 
 impl Irps {
@@ -249,9 +264,29 @@ impl Irps {
         self.records.borrow().get(&address).cloned()
     }
 
+    /// Those that a condition holds for.
+    pub(crate) fn all_that(&self, condition: impl Fn(&IrpRecord) -> bool) -> Vec<Rc<IrpRecord>> {
+        let records = self.records.borrow();
+        let mut found: Vec<_> = records.values().filter(|record| condition(record)).cloned().collect();
+        found.sort_by_key(|record| record.serial);
+        found
+    }
+
+    /// The IRP built for a thread that has this event and has not been freed.
+    pub(crate) fn threaded_with(&self, event: usize) -> Option<Rc<IrpRecord>> {
+        let threaded = self.threaded.borrow();
+        let found = threaded
+            .iter()
+            .find(|record| irp::USER_EVENT.get(record.address) == event);
+        found.cloned()
+    }
+
     /// Notes that an IRP has been freed, and forgets those that were freed long ago.
     pub(crate) fn note_freed(&self, record: &IrpRecord) {
         record.freed.set(true);
+        if record.origin == Origin::Threaded {
+            self.threaded.borrow_mut().retain(|other| other.serial != record.serial);
+        }
         let mut freed = self.freed.borrow_mut();
         freed.push_back(record.address);
         if freed.len() > FREED_REMEMBERED {
@@ -297,9 +332,15 @@ impl Machine {
             transferred: Cell::new(false),
             sent_returned: Cell::new(None),
             done: RefCell::default(),
+            sent_by: Cell::new(None),
+            back_at: Cell::new(0),
+            invariant: Cell::new(None),
             history: RefCell::default(),
         });
         self.irps.records.borrow_mut().insert(address, Rc::clone(&record));
+        if origin == Origin::Threaded {
+            self.irps.threaded.borrow_mut().push(Rc::clone(&record));
+        }
         self.event(
             &record,
             What::Allocated {

@@ -1,6 +1,7 @@
 //! The I/O manager.
 
 pub(crate) mod allocate;
+mod associated;
 pub(crate) mod build;
 pub(crate) mod call;
 pub(crate) mod cancel;
@@ -10,7 +11,9 @@ mod copied;
 pub(crate) mod csq;
 pub(crate) mod device;
 mod forward;
+mod invariant;
 pub(crate) mod irp;
 pub(crate) mod not_understood;
+mod own;
 pub(crate) mod remove_lock;
 pub(crate) mod start_io;

@@ -1,0 +1,115 @@
+//! Offences in what a driver sends in an IRP of its own, and how.
+
+use core::ffi::c_void;
+
+use crate::{
+    kernel::{
+        IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_STOP_DEVICE,
+        IRP_MN_QUERY_CAPABILITIES, IoFreeIrp, IofCallDriver, NtStatus, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    },
+    objects::Device,
+    request::Request,
+    sending::{SECTOR_BYTES, allocate, build_read, free_built, send_and_wait, started, with_buffer},
+    switch::Conduct,
+};
+
+/// IRP_MN_QUERY_POWER.
+const QUERY_POWER: u8 = 0x03;
+/// IRP_MN_REGINFO_EX.
+const REGISTRATION: u8 = 0x0b;
+
+/// DEVICE_CAPABILITIES begins with its size and its version.
+const CAPABILITIES_BYTES: u32 = 64;
+const CAPABILITIES_VERSION: u16 = 1;
+
+/// Sends a PnP request that begins with a status of its own.
+pub(super) fn pnp_with_status(request: Request, conduct: Conduct) -> NtStatus {
+    let status = conduct.choose(STATUS_SUCCESS, STATUS_NOT_SUPPORTED);
+    started(request, |device| send_pnp(device, IRP_MN_QUERY_CAPABILITIES, status))
+}
+
+/// Sends a PnP request that only the PnP manager sends.
+pub(super) fn for_system(request: Request, conduct: Conduct) -> NtStatus {
+    let minor_function = conduct.choose(IRP_MN_CANCEL_STOP_DEVICE, IRP_MN_QUERY_CAPABILITIES);
+    started(request, |device| send_pnp(device, minor_function, STATUS_NOT_SUPPORTED))
+}
+
+fn send_pnp(device: Device, minor_function: u8, status: NtStatus) {
+    with_buffer(CAPABILITIES_BYTES, |capabilities| {
+        write_capabilities(capabilities);
+        let own = allocate(device, IRP_MJ_PNP, minor_function, status);
+        if !own.is_null() {
+            own.next_location()
+                .set_parameters([capabilities.expose_provenance() as u64, 0, 0, 0]);
+            send_and_wait(device, own);
+            IoFreeIrp(own);
+        }
+    });
+}
+
+fn write_capabilities(capabilities: *mut c_void) {
+    #[expect(clippy::cast_possible_truncation, reason = "64")]
+    let head = [CAPABILITIES_BYTES as u16, CAPABILITIES_VERSION];
+    // SAFETY: a block of 64 bytes of pool that is this driver's.
+    unsafe { capabilities.cast::<[u16; 2]>().write(head) };
+}
+
+/// Sends a power request that begins with a status of its own. No driver may send one, so the twin does not.
+pub(super) fn power_with_status(request: Request, conduct: Conduct) -> NtStatus {
+    started(request, |device| {
+        let own = allocate(device, IRP_MJ_POWER, QUERY_POWER, STATUS_SUCCESS);
+        if own.is_null() {
+            return;
+        }
+        if conduct.offends() {
+            send_and_wait(device, own);
+        }
+        IoFreeIrp(own);
+    })
+}
+
+/// Sends a WMI request that begins with a status of its own.
+pub(super) fn system_control_with_status(request: Request, conduct: Conduct) -> NtStatus {
+    let status = conduct.choose(STATUS_SUCCESS, STATUS_NOT_SUPPORTED);
+    started(request, |device| {
+        let own = allocate(device, IRP_MJ_SYSTEM_CONTROL, REGISTRATION, status);
+        if !own.is_null() {
+            send_and_wait(device, own);
+            IoFreeIrp(own);
+        }
+    })
+}
+
+/// Sends an IRP that nobody takes back.
+pub(super) fn without_routine(request: Request, conduct: Conduct) -> NtStatus {
+    started(request, |device| {
+        let own = allocate(device, IRP_MJ_FLUSH_BUFFERS, 0, STATUS_SUCCESS);
+        if own.is_null() {
+            return;
+        }
+        if conduct.offends() {
+            IofCallDriver(device.lower(), own);
+        } else {
+            send_and_wait(device, own);
+        }
+        IoFreeIrp(own);
+    })
+}
+
+/// The same with one of IoBuildAsynchronousFsdRequest.
+pub(super) fn built_without_routine(request: Request, conduct: Conduct) -> NtStatus {
+    started(request, |device| {
+        with_buffer(SECTOR_BYTES, |buffer| {
+            let built = build_read(device, buffer);
+            if built.is_null() {
+                return;
+            }
+            if conduct.offends() {
+                IofCallDriver(device.lower(), built);
+            } else {
+                send_and_wait(device, built);
+            }
+            free_built(built);
+        });
+    })
+}
