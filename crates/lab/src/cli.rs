@@ -58,8 +58,8 @@ struct Common {
     /// How many requests are sent with each seed; each scenario has a number of its own.
     #[arg(long, value_name = "N")]
     requests: Option<u64>,
-    /// Which checks and perturbations are on, separated by commas: special (pool), pending, lowres; all has each on for
-    /// some of the seeds, none has none on.
+    /// Which checks and perturbations are on, separated by commas: special (pool), pending, lowres, step (preemption
+    /// between instructions); all has each on for some of the seeds, none has none on.
     #[arg(long, default_value = "all", value_parser = verifier)]
     verifier: Verifier,
     /// How many processors are simulated.
@@ -141,6 +141,7 @@ fn verifier(text: &str) -> Result<Verifier, String> {
         special_pool: false,
         pending: Some(false),
         low_resources: Some(false),
+        stepping: Some(false),
     };
     for word in text.split(',') {
         match word {
@@ -149,9 +150,10 @@ fn verifier(text: &str) -> Result<Verifier, String> {
             "standard" | "special" => verifier.special_pool = true,
             "pending" => verifier.pending = Some(true),
             "lowres" => verifier.low_resources = Some(true),
+            "step" => verifier.stepping = Some(true),
             other => {
                 return Err(format!(
-                    "there is no {other:?}: there are all, none, standard, special, pending and lowres"
+                    "there is no {other:?}: there are all, none, standard, special, pending, lowres and step"
                 ));
             }
         }
@@ -327,6 +329,7 @@ fn bench(options: &Bench) -> Result<u8, String> {
                     special_pool,
                     pending: Some(false),
                     low_resources: Some(false),
+                    stepping: Some(false),
                 });
             let start = Instant::now();
             let report = lab.run().map_err(|error| error.to_string())?;

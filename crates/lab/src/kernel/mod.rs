@@ -14,6 +14,7 @@ pub(crate) mod entry;
 pub(crate) mod exports;
 mod fault;
 mod handles;
+mod interrupted;
 pub(crate) mod io;
 pub(crate) mod layout;
 mod leftovers;
@@ -24,6 +25,7 @@ mod registry;
 mod report;
 pub(crate) mod scheduler;
 pub mod status;
+mod stepping;
 mod sync;
 mod system_calls;
 mod threads;
@@ -53,6 +55,7 @@ use self::{
     registry::Registry,
     scheduler::Scheduler,
     status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
+    stepping::Stepping,
     sync::{dispatcher::Waits, resource::Resources, timer::Timers},
     threads::Threads,
     trace::{Event, Trace, What},
@@ -95,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) service: String,
     /// Whether a script decides what happens, and the seed nothing.
     pub(crate) scripted: bool,
+    /// Whether the driver is preempted between its instructions.
+    pub(crate) stepping: bool,
 }
 
 /// A simulated machine.
@@ -102,6 +107,7 @@ pub(crate) struct Machine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
     pub(crate) scheduler: Scheduler,
+    pub(crate) stepping: Stepping,
     pub(crate) clock: Clock,
     pub(crate) pool: RefCell<Pool>,
     pub(crate) irps: Irps,
@@ -197,6 +203,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     }
     machine.schedule_point();
     context.frame.set(None);
+    machine.stepping.hand_over();
     result
 }
 
@@ -223,6 +230,7 @@ impl Machine {
         let seed = config.seed;
         let machine: &'static Self = Box::leak(Box::new(Self {
             scheduler: Scheduler::new(config.processors, seed, config.scripted),
+            stepping: Stepping::new(seed, config.stepping && !config.scripted),
             clock: Clock::default(),
             pool: RefCell::new(pool),
             irps: Irps::default(),
@@ -293,6 +301,7 @@ impl Machine {
     /// Begins a part of the run, whose name reports show.
     pub(crate) fn phase(&self, name: &'static str) {
         self.reporter.phase(name);
+        self.stepping.begin_part();
         self.trace(0, What::Phase { name });
     }
 
@@ -350,6 +359,8 @@ impl Machine {
             ("events", log.events()),
             ("kernel calls", self.calls.get()),
             ("context switches", self.scheduler.switches()),
+            ("instructions stepped over", self.stepping.steps()),
+            ("preemptions between instructions", self.stepping.preemptions()),
             ("virtual time, us", self.clock.now_ns() / 1000),
             ("driver allocations", driver.allocations),
             ("driver bytes at once, at most", driver.live_bytes_max),
