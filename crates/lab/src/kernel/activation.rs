@@ -158,7 +158,7 @@ impl Machine {
         });
         context.spin_locks.borrow_mut().extend(lock);
         self.count_step();
-        self.stepping.hand_over();
+        self.hand_over();
         // SAFETY: the address is what the driver gave for this routine, whose arguments these are. The lab holds no
         // reference into the simulated machine: it has addresses only.
         let result = unsafe { entry::call_driver(address, &arguments) };

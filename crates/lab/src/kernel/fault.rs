@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use super::{Machine, emulation, entry, exports, interrupted, scheduler::DISPATCH_LEVEL};
+use super::{Machine, emulation, entry, exports, interrupted, paging::Absent, scheduler::DISPATCH_LEVEL};
 use crate::{
     image::UnknownCall,
     memory::PAGE_BYTES,
@@ -181,6 +181,9 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_l
         }
     }
     let machine = super::machine();
+    if signal == libc::SIGSEGV && !fault.has_left && fault.address != usize::MAX && machine.page_in(fault.address) {
+        return;
+    }
     if signal == libc::SIGTRAP && !fault.has_left && is_step(machine, code, &fault, context) {
         return;
     }
@@ -395,6 +398,9 @@ impl Machine {
         } else {
             "read from"
         };
+        if let Some(absent) = self.paging.absent(address) {
+            return self.judge_absent(fault, how, &absent);
+        }
         if let Ok(pool) = self.pool.try_borrow() {
             let found = match pool.classify(address) {
                 Classified::Freed { block, offset } => Some((
@@ -434,6 +440,30 @@ impl Machine {
             &rules::DRIVER_FAULT
         };
         (rule, format!("the driver {how} {address:#x}{what}"))
+    }
+}
+
+impl Machine {
+    /// The same for memory that is paged out or gone.
+    fn judge_absent(&self, fault: &Fault, how: &str, absent: &Absent) -> (&'static Rule, String) {
+        let what = match absent {
+            Absent::Pool => "paged pool".to_owned(),
+            Absent::Section(name) => format!("its pageable section {name}"),
+            Absent::Discarded(name) => format!("its section {name}, which was discarded when DriverEntry returned"),
+        };
+        let by_driver = self.in_image(fault.rip) || exports::is_leaf(fault.rip) || fault.error & ERROR_FETCH != 0;
+        let irql = self.irql();
+        let (rule, who) = if irql < DISPATCH_LEVEL {
+            (&rules::DISCARDED_MEMORY, "the driver")
+        } else if by_driver {
+            (&rules::DRIVER_FAULT_AT_DISPATCH, "the driver")
+        } else {
+            (&rules::KERNEL_FAULT_AT_DISPATCH, "the kernel, which the driver called,")
+        };
+        (
+            rule,
+            format!("{who} {how} {:#x}, in {what}, at IRQL {irql}", fault.address),
+        )
     }
 }
 

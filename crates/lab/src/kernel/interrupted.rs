@@ -205,6 +205,9 @@ impl Machine {
     fn kind_at(&self, address: usize) -> Kind {
         let readable = self.driver.try_borrow().ok().and_then(|driver| {
             let image = &driver.as_ref()?.image;
+            if self.paging.absent(address).is_some() {
+                return None;
+            }
             let code = image.constant(image.relative(address)?)?;
             code.first_chunk::<4>().copied()
         });

@@ -20,6 +20,7 @@ pub(crate) mod layout;
 mod leftovers;
 mod load;
 pub(crate) mod observer;
+mod paging;
 pub(crate) mod random;
 mod registry;
 mod report;
@@ -51,6 +52,7 @@ use self::{
     },
     load::Driver,
     observer::{Moment, Observers, Planned},
+    paging::Paging,
     random::Random,
     registry::Registry,
     scheduler::Scheduler,
@@ -108,6 +110,7 @@ pub(crate) struct Machine {
     pub(crate) reporter: Reporter,
     pub(crate) scheduler: Scheduler,
     pub(crate) stepping: Stepping,
+    pub(crate) paging: Paging,
     pub(crate) clock: Clock,
     pub(crate) pool: RefCell<Pool>,
     pub(crate) irps: Irps,
@@ -203,7 +206,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     }
     machine.schedule_point();
     context.frame.set(None);
-    machine.stepping.hand_over();
+    machine.hand_over();
     result
 }
 
@@ -231,6 +234,7 @@ impl Machine {
         let machine: &'static Self = Box::leak(Box::new(Self {
             scheduler: Scheduler::new(config.processors, seed, config.scripted),
             stepping: Stepping::new(seed, config.stepping && !config.scripted),
+            paging: Paging::default(),
             clock: Clock::default(),
             pool: RefCell::new(pool),
             irps: Irps::default(),

@@ -199,6 +199,7 @@ impl Machine {
 
     /// The driver's call stack, through all of its routines that have not returned.
     fn stack(&self, point: Option<Point>) -> Vec<String> {
+        self.paging.reveal();
         let driver = self.driver.try_borrow().ok().and_then(|driver| driver.clone());
         let (Some(driver), Some(context)) = (driver, self.scheduler.running()) else {
             return Vec::new();

@@ -370,6 +370,7 @@ impl Machine {
         self.scheduler.current.set(Some(context));
         self.trace(0, What::Switched { context: context.id });
         self.processor_data.set_current(context);
+        self.page_out_at(context.irql.get());
         context.saved.get().restore();
         let result = coroutine.resume(());
         context.saved.set(Saved::take());

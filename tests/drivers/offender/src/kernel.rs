@@ -226,6 +226,10 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn MmLockPagableDataSection(address: *mut c_void) -> *mut c_void;
+    pub(crate) safe fn MmPageEntireDriver(address: *mut c_void) -> *mut c_void;
+    pub(crate) safe fn MmResetDriverPaging(address: *mut c_void);
+    pub(crate) safe fn MmUnlockPagableImageSection(section: *mut c_void);
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
     pub(crate) safe fn ZwOpenKey(

@@ -141,6 +141,8 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("MmUnlockPages", |call| {
+        let bytes = mdl::BYTE_COUNT.get(call.pointer(0)) as usize;
+        call.machine.paging.unlock(start_of(call.pointer(0)), bytes);
         let flags = mdl::MDL_FLAGS.get(call.pointer(0));
         mdl::MDL_FLAGS.set(call.pointer(0), flags & !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA));
         0
@@ -177,9 +179,14 @@ fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: C
     if machine.fails(name) {
         return 0;
     }
-    machine
+    let block = machine
         .allocate(bytes, tag, Owner::Driver, call.site(), contents)
-        .unwrap_or_default()
+        .unwrap_or_default();
+    // Blocks of the plain pool share their pages.
+    if block != 0 && machine.config.special_pool && super::irql::is_for_paged_pool(name, call.pointer(0)) {
+        machine.paging.add_block(block, bytes);
+    }
+    block
 }
 
 fn free(call: &Call) -> usize {
@@ -241,6 +248,7 @@ impl Machine {
     /// ExFreePool and its like.
     pub(crate) fn free_pool(&self, address: usize, site: u32) {
         self.check_nothing_active_in(address);
+        self.paging.remove_block(address);
         let freed = self.pool.borrow_mut().free(address, site);
         if let Err(error) = freed {
             self.bad_free(&error);
@@ -264,6 +272,10 @@ impl Machine {
 
     /// Makes an MDL describe memory that is always there, and maps it: in this machine every address is.
     pub(crate) fn map_mdl(&self, address: usize, flag: u16) {
+        if flag == MDL_PAGES_LOCKED {
+            self.paging
+                .lock(start_of(address), mdl::BYTE_COUNT.get(address) as usize);
+        }
         let flags = mdl::MDL_FLAGS.get(address);
         mdl::MDL_FLAGS.set(address, flags | flag | MDL_MAPPED_TO_SYSTEM_VA);
         mdl::MAPPED_SYSTEM_VA.set(address, start_of(address));
