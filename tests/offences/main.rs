@@ -6,6 +6,7 @@
 
 mod determinism;
 mod misbehaviours;
+mod paging;
 mod races;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -134,6 +135,7 @@ fn main() {
     }
     driven.extend(misbehaviours::trials());
     driven.extend(races::trials());
+    driven.extend(paging::trials());
     driven.extend(determinism::trials());
     // As the `#[ignore]` of the other tests: they need the built drivers, which `cargo xtask test` makes.
     trials.extend(driven.into_iter().map(|trial| trial.with_ignored_flag(true)));

@@ -160,10 +160,14 @@ extern "C" fn serve_preempted() {
 impl Machine {
     /// The processor has trapped after an instruction. Says whether that was because of the lab's trap flag.
     pub(super) fn step(&self, context: &mut libc::ucontext_t) -> bool {
-        let (Some(window), Some(running)) = (self.stepping.window(), self.scheduler.running()) else {
-            return false;
-        };
         let registers = &mut context.uc_mcontext.gregs;
+        let (Some(window), Some(running)) = (self.stepping.window(), self.scheduler.running()) else {
+            // A trap that comes again after the flag was cleared, as virtual processors have it now and then.
+            return self.stepping.is_on() && registers[libc::REG_EFL as usize] & TRAP_FLAG == 0;
+        };
+        if self.stepping.is_repeated(registers) {
+            return true;
+        }
         let at = registers[libc::REG_RIP as usize].cast_unsigned() as usize;
         let stack = registers[libc::REG_RSP as usize].cast_unsigned() as usize;
         let flags = &mut registers[libc::REG_EFL as usize];

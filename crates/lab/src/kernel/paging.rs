@@ -151,7 +151,7 @@ impl Paging {
     /// Lets memory be paged out again.
     pub(super) fn unlock(&self, address: usize, bytes: usize) {
         self.for_each(&pages(address, bytes), |region| {
-            region.locks = region.locks.saturating_sub(1)
+            region.locks = region.locks.saturating_sub(1);
         });
         self.any_in.set(true);
     }
@@ -194,7 +194,7 @@ impl Paging {
     /// Takes memory away for good.
     fn discard(&self, range: &Range<usize>) {
         self.for_each(range, |region| {
-            region.is_discarded = memory::protect(&region.range, NO_ACCESS)
+            region.is_discarded = memory::protect(&region.range, NO_ACCESS);
         });
     }
 
