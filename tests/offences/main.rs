@@ -8,6 +8,8 @@
 mod deadlocks;
 mod determinism;
 mod misbehaviours;
+mod paging;
+mod races;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -136,6 +138,8 @@ fn main() {
     }
     driven.extend(misbehaviours::trials());
     driven.extend(deadlocks::trials());
+    driven.extend(races::trials());
+    driven.extend(paging::trials());
     driven.extend(determinism::trials());
     // As the `#[ignore]` of the other tests: they need the built drivers, which `cargo xtask test` makes.
     trials.extend(driven.into_iter().map(|trial| trial.with_ignored_flag(true)));

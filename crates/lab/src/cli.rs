@@ -59,9 +59,10 @@ struct Common {
     /// How many requests are sent with each seed; each scenario has a number of its own.
     #[arg(long, value_name = "N")]
     requests: Option<u64>,
-    /// Which checks and perturbations are on, separated by commas: special (pool), pending, lowres; all has each on for
-    /// some of the seeds, none has none on. With sysres, which all leaves out, there is a run for each call of the driver
-    /// that can fail, with just that one failing, as in the scenario lowres.
+    /// Which checks and perturbations are on, separated by commas: special (pool), pending, lowres, step (preemption
+    /// between instructions); all has each on for some of the seeds, none has none on. With sysres, which all leaves
+    /// out, there is a run for each call of the driver that can fail, with just that one failing, as in the scenario
+    /// lowres.
     #[arg(long, default_value = "all", value_parser = verifier)]
     verifier: Verifier,
     /// How many processors are simulated.
@@ -165,6 +166,7 @@ fn verifier(text: &str) -> Result<Verifier, String> {
         pending: Some(false),
         low_resources: Some(false),
         systematic: false,
+        stepping: Some(false),
     };
     for word in text.split(',') {
         match word {
@@ -173,10 +175,11 @@ fn verifier(text: &str) -> Result<Verifier, String> {
             "standard" | "special" => verifier.special_pool = true,
             "pending" => verifier.pending = Some(true),
             "lowres" => verifier.low_resources = Some(true),
+            "step" => verifier.stepping = Some(true),
             "sysres" => verifier.systematic = true,
             other => {
                 return Err(format!(
-                    "there is no {other:?}: there are all, none, standard, special, pending, lowres and sysres"
+                    "there is no {other:?}: there are all, none, standard, special, pending, lowres, step and sysres"
                 ));
             }
         }
@@ -389,6 +392,7 @@ fn bench(options: &Bench) -> Result<u8, String> {
                     pending: Some(false),
                     low_resources: Some(false),
                     systematic: false,
+                    stepping: Some(false),
                 });
             let start = Instant::now();
             let report = lab.run().map_err(|error| error.to_string())?;

@@ -78,6 +78,8 @@ pub struct Verifier {
     /// Systematic low resources: a run for each of the driver's calls that can fail, with just that one failing. There
     /// is no low resources simulation then.
     pub systematic: bool,
+    /// Preemption between any two instructions of the driver; `None` leaves it to the seed.
+    pub stepping: Option<bool>,
 }
 
 impl Default for Verifier {
@@ -88,6 +90,7 @@ impl Default for Verifier {
             pending: None,
             low_resources: None,
             systematic: false,
+            stepping: None,
         }
     }
 }
@@ -388,6 +391,7 @@ impl<'a> Lab<'a> {
             service: self.service.clone().unwrap_or(stem),
             parameters: self.parameters.clone(),
             scripted,
+            stepping: self.verifier.stepping.unwrap_or(is_stepped(seed)),
         };
         let machine = Machine::start(config, reporter);
         if let Err(error) = machine.load(&self.name, &self.file, Symbols::beside(&self.path)) {
@@ -421,4 +425,10 @@ impl<'a> Lab<'a> {
             low_resources: self.verifier.low_resources.unwrap_or((seed / 2).is_multiple_of(2)),
         }
     }
+}
+
+/// Whether a run with this seed is stepped through unless it is said otherwise. It is of four in a row of sixteen, so
+/// that there is one with each of the perturbations and one with both.
+fn is_stepped(seed: u64) -> bool {
+    (seed / 4) % 4 == 1
 }

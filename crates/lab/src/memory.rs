@@ -125,6 +125,22 @@ impl Staging {
     }
 }
 
+/// Changes what may be done with whole pages of the simulated machine's memory. False where the system does not let it.
+///
+/// # Panics
+///
+/// Where the range is not of whole pages, which is a fault of the caller's.
+pub(crate) fn protect(range: &Range<usize>, protection: Protection) -> bool {
+    assert!(
+        range.start.is_multiple_of(PAGE_BYTES) && range.end.is_multiple_of(PAGE_BYTES),
+        "a protection is one of whole pages"
+    );
+    let first = std::ptr::with_exposed_provenance_mut(range.start);
+    // SAFETY: the range is of blocks and sections that the caller knows of, to which no Rust reference exists while the
+    // driver may use them; only their accessibility changes.
+    unsafe { libc::mprotect(first, range.len(), protection.bits()) == 0 }
+}
+
 /// Sealed pages: their bytes are for the code they were made for, not for Rust references.
 pub(crate) struct Mapping(Pages);
 

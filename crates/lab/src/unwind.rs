@@ -59,6 +59,13 @@ impl Point {
     }
 }
 
+impl Point {
+    /// The address that the processor is at, or that it will return to.
+    pub(crate) fn address(self) -> usize {
+        self.rip
+    }
+}
+
 /// One function's activation on a call stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {

@@ -26,6 +26,8 @@ pub struct Section {
     addresses: Range<u32>,
     protection: Protection,
     contents: Range<usize>,
+    is_never_paged: bool,
+    is_discardable: bool,
 }
 
 impl Section {
@@ -42,6 +44,16 @@ impl Section {
     /// What the driver may do with its memory.
     pub fn protection(&self) -> Protection {
         self.protection
+    }
+
+    /// Whether its memory may be paged out, which is said by its name, unless its characteristics forbid it.
+    pub fn is_pageable(&self) -> bool {
+        self.name.starts_with("PAGE") && !self.is_never_paged
+    }
+
+    /// Whether its memory is only there until the driver has been initialised.
+    pub fn is_initialisation(&self) -> bool {
+        self.name.starts_with("INIT") && self.is_discardable
     }
 
     fn contains(&self, range: &Range<u64>) -> bool {
@@ -290,5 +302,7 @@ fn section(file: &[u8], header: &ImageSectionHeader, image_bytes: u32, alignment
         addresses: address..end,
         protection,
         contents,
+        is_never_paged: flags & pe::IMAGE_SCN_MEM_NOT_PAGED.0 != 0,
+        is_discardable: flags & pe::IMAGE_SCN_MEM_DISCARDABLE.0 != 0,
     })
 }

@@ -111,6 +111,18 @@ impl Machine {
         self.call_routine_with(Routine::Callback(name), None, None, address, arguments);
     }
 
+    /// Whether the completion routine that this visit of an IRP registered has been called, by whatever context, and not
+    /// returned.
+    pub(crate) fn is_in_completion_routine(&self, irp: &IrpRecord, visit: usize) -> bool {
+        self.any_activation(|routine| match routine {
+            Routine::Completion {
+                irp: other,
+                visit: Some(of),
+            } => other.serial == irp.serial && *of == visit,
+            _ => false,
+        })
+    }
+
     /// What must hold where a thread ends itself in the middle of a routine.
     pub(crate) fn check_thread_end(&self) {
         let context = self.current();
@@ -160,6 +172,7 @@ impl Machine {
         });
         context.spin_locks.borrow_mut().extend(lock);
         self.count_step();
+        self.hand_over();
         // SAFETY: the address is what the driver gave for this routine, whose arguments these are. The lab holds no
         // reference into the simulated machine: it has addresses only.
         let result = unsafe { entry::call_driver(address, &arguments) };

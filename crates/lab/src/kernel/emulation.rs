@@ -111,6 +111,7 @@ impl Machine {
                 } else {
                     // What KfRaiseIrql and KeLowerIrql would check is left to the routine's return.
                     context.irql.set(*register as u8 & 15);
+                    self.page_out_at(context.irql.get());
                 }
                 4
             }

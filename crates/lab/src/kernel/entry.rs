@@ -78,7 +78,19 @@ const HOME_BYTES: usize = 8 * ARGUMENTS_MAX;
 const FLAGS: i32 = 0x2;
 
 /// The control of floating point that the lab's code runs with: that of a new process, with every exception masked.
-static MXCSR: u32 = 0x1F80;
+pub(super) static MXCSR: u32 = 0x1F80;
+
+/// The flags that the driver's code is entered with where it is to trap after its first instruction.
+const TRAPPING_FLAGS: i32 = 0x102;
+
+/// Whether it is, when it is entered or returned to next: zero or one.
+static TRAPPING: AtomicUsize = AtomicUsize::new(0);
+
+/// Has the processor trap, or not, after each of the driver's instructions when the driver is entered or returned to
+/// next. It goes on doing so until the handler of that trap ends it.
+pub(super) fn set_trapping(traps: bool) {
+    TRAPPING.store(usize::from(traps), Relaxed);
+}
 
 /// Calls a routine of the driver on the kernel stack of the running context.
 ///
@@ -129,6 +141,12 @@ unsafe extern "sysv64" fn enter_driver(routine: usize, arguments: &[usize; ARGUM
         "mov r8, [r10 + 16]",
         "mov r9, [r10 + 24]",
         "xor ebp, ebp",
+        "cmp qword ptr [rip + {trapping}], 0",
+        "je 2f",
+        "push {trapping_flags}",
+        "popfq",
+        // The first trap is behind this call, before the routine's first instruction.
+        "2:",
         "call rax",
         "mov rsp, [rip + {stacks}]",
         "push {flags}",
@@ -146,6 +164,8 @@ unsafe extern "sysv64" fn enter_driver(routine: usize, arguments: &[usize; ARGUM
         "ret",
         stacks = sym STACKS,
         flags = const FLAGS,
+        trapping = sym TRAPPING,
+        trapping_flags = const TRAPPING_FLAGS,
         mxcsr = sym MXCSR,
         home = const HOME_BYTES,
     )
@@ -196,9 +216,18 @@ unsafe extern "win64" fn kernel_entry() {
         "ldmxcsr [rsp + {home}]",
         "mov rsp, rbp",
         "pop rbp",
+        "cmp qword ptr [rip + {trapping}], 0",
+        "jne 2f",
+        "ret",
+        "2:",
+        "push {trapping_flags}",
+        "popfq",
+        // The first trap is behind this return.
         "ret",
         stacks = sym STACKS,
         flags = const FLAGS,
+        trapping = sym TRAPPING,
+        trapping_flags = const TRAPPING_FLAGS,
         mxcsr = sym MXCSR,
         home = const HOME_BYTES,
         arrived = sym arrived,

@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use super::{Machine, emulation, entry, exports, scheduler::DISPATCH_LEVEL};
+use super::{Machine, emulation, entry, exports, interrupted, paging::Absent, scheduler::DISPATCH_LEVEL};
 use crate::{
     image::UnknownCall,
     memory::PAGE_BYTES,
@@ -51,7 +51,10 @@ const SELECTOR_MASK: i64 = 0xFFFF;
 pub(super) const ERROR_WRITE: u64 = 0x2;
 const ERROR_FETCH: u64 = 0x10;
 
-/// SI_KERNEL: a fault without an address, as a general protection fault is.
+/// TRAP_TRACE: an instruction has been executed with the trap flag set.
+const TRAP_TRACE: c_int = 2;
+
+/// SI_KERNEL: a fault without an address, as a general protection fault and a breakpoint are.
 const SI_KERNEL: c_int = 0x80;
 
 /// What the process exits with where the lab itself fails, or where a driver has overwritten it.
@@ -178,6 +181,13 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_l
         }
     }
     let machine = super::machine();
+    if signal == libc::SIGSEGV && !fault.has_left && fault.address != usize::MAX && machine.page_in(fault.address) {
+        return;
+    }
+    if signal == libc::SIGTRAP && !fault.has_left && is_step(machine, code, &fault, context) {
+        return;
+    }
+    let registers = &mut context.uc_mcontext.gregs;
     // A stack that is used up faults just below it. Between two contexts, as when a timer is due, there is none.
     let near_stack = machine.scheduler.running().is_some_and(|running| {
         let stack = running.kernel_stack();
@@ -195,11 +205,7 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_l
             exit_damaged();
         }
     } else if !fault.has_left {
-        let is_done = match signal {
-            libc::SIGSEGV => machine.emulate(&fault, registers),
-            libc::SIGTRAP => machine.end_shared_read(registers),
-            _ => false,
-        };
+        let is_done = signal == libc::SIGSEGV && machine.emulate(&fault, registers);
         if is_done {
             return;
         }
@@ -223,6 +229,19 @@ fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, was_l
     registers[libc::REG_CSGSFS as usize] &= !SELECTOR_MASK;
     registers[libc::REG_CSGSFS as usize] |= CODE_SELECTOR;
     registers[libc::REG_EFL as usize] &= !(TRAP_FLAG | DIRECTION_FLAG | ALIGNMENT_CHECK_FLAG);
+}
+
+/// A trap that the lab itself is the cause of.
+fn is_step(machine: &Machine, code: c_int, fault: &Fault, context: &mut libc::ucontext_t) -> bool {
+    if code == SI_KERNEL {
+        return interrupted::is_stub_end(fault.rip) && machine.end_interruption(context);
+    }
+    if code != TRAP_TRACE {
+        return false;
+    }
+    // One instruction may have been carried out for both reasons.
+    let was_shared_read = machine.end_shared_read(&mut context.uc_mcontext.gregs);
+    machine.step(context) || was_shared_read
 }
 
 /// Nothing of the lab can be relied on any more.
@@ -266,7 +285,7 @@ extern "C" fn report_unknown() -> ! {
 }
 
 impl Machine {
-    fn in_image(&self, address: usize) -> bool {
+    pub(super) fn in_image(&self, address: usize) -> bool {
         let driver = self.driver.try_borrow();
         driver.is_ok_and(|driver| {
             driver
@@ -379,6 +398,9 @@ impl Machine {
         } else {
             "read from"
         };
+        if let Some(absent) = self.paging.absent(address) {
+            return self.judge_absent(fault, how, &absent);
+        }
         if let Ok(pool) = self.pool.try_borrow() {
             let found = match pool.classify(address) {
                 Classified::Freed { block, offset } => Some((
@@ -418,6 +440,30 @@ impl Machine {
             &rules::DRIVER_FAULT
         };
         (rule, format!("the driver {how} {address:#x}{what}"))
+    }
+}
+
+impl Machine {
+    /// The same for memory that is paged out or gone.
+    fn judge_absent(&self, fault: &Fault, how: &str, absent: &Absent) -> (&'static Rule, String) {
+        let what = match absent {
+            Absent::Pool => "paged pool".to_owned(),
+            Absent::Section(name) => format!("its pageable section {name}"),
+            Absent::Discarded(name) => format!("its section {name}, which was discarded when DriverEntry returned"),
+        };
+        let by_driver = self.in_image(fault.rip) || exports::is_leaf(fault.rip) || fault.error & ERROR_FETCH != 0;
+        let irql = self.irql();
+        let (rule, who) = if irql < DISPATCH_LEVEL {
+            (&rules::DISCARDED_MEMORY, "the driver")
+        } else if by_driver {
+            (&rules::DRIVER_FAULT_AT_DISPATCH, "the driver")
+        } else {
+            (&rules::KERNEL_FAULT_AT_DISPATCH, "the kernel, which the driver called,")
+        };
+        (
+            rule,
+            format!("{who} {how} {:#x}, in {what}, at IRQL {irql}", fault.address),
+        )
     }
 }
 

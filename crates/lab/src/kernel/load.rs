@@ -47,6 +47,10 @@ impl Machine {
             self.reporter
                 .count("system calls of the driver that nobody would turn away", 1);
         }
+        for section in image.sections() {
+            self.paging
+                .add_section(start + section.addresses().start as usize, section);
+        }
         let object = self.make_driver_object(&format!("\\Driver\\{}", self.config.service));
         driver_object::DRIVER_START.set(object, start);
         driver_object::DRIVER_SIZE.set(object, u32::try_from(image.size()).unwrap_or(u32::MAX));
@@ -160,7 +164,9 @@ impl Machine {
     pub(crate) fn driver_entry(&self, path: usize) -> NtStatus {
         let driver = self.loaded();
         let entry = driver.image.entry_point().addr().get();
-        self.call_routine(Routine::DriverEntry, entry, [driver.object, path, 0, 0]) as u32 as NtStatus
+        let status = self.call_routine(Routine::DriverEntry, entry, [driver.object, path, 0, 0]);
+        self.discard_initialisation();
+        status as u32 as NtStatus
     }
 
     /// Ends the run: DriverEntry failed, and nobody made it.

@@ -151,6 +151,7 @@ impl Machine {
 
     /// Locks the pages of an MDL that the lab made, as MmProbeAndLockPages does.
     pub(crate) fn lock_mdl(&self, list: usize) {
+        self.paging.lock(start_of(list), mdl::BYTE_COUNT.get(list) as usize);
         mdl::MDL_FLAGS.set(list, mdl::MDL_FLAGS.get(list) | PAGES_LOCKED);
         mdl::MAPPED_SYSTEM_VA.set(list, start_of(list));
         write_pages(list);
@@ -225,6 +226,7 @@ impl Machine {
             self.violation(rule, &format!("MmUnlockPages with an MDL that {what}"));
         }
         self.check_mdl_is_the_drivers(list, "MmUnlockPages");
+        self.paging.unlock(start_of(list), mdl::BYTE_COUNT.get(list) as usize);
         mdl::MDL_FLAGS.set(list, flags & !(PAGES_LOCKED | MAPPED_TO_SYSTEM_VA));
         self.mdls.locked.borrow_mut().remove(&list);
     }

@@ -15,18 +15,21 @@ pub(crate) mod error_log;
 pub(crate) mod exports;
 mod fault;
 mod handles;
+mod interrupted;
 pub(crate) mod io;
 pub(crate) mod layout;
 mod leftovers;
 mod load;
 pub(crate) mod mdl;
 pub(crate) mod observer;
+mod paging;
 pub(crate) mod random;
 pub(crate) mod registry;
 mod report;
 pub(crate) mod scheduler;
 pub(crate) mod sites;
 pub mod status;
+mod stepping;
 mod sync;
 mod system_calls;
 mod threads;
@@ -54,11 +57,13 @@ use self::{
     load::Driver,
     mdl::Mdls,
     observer::{Moment, Observers, Planned},
+    paging::Paging,
     random::Random,
     registry::{REG_DWORD, Registry},
     scheduler::Scheduler,
     sites::{FailSite, Sites},
     status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES},
+    stepping::Stepping,
     sync::{deadlock::Deadlocks, dispatcher::Waits, resource::Resources, timer::Timers},
     threads::Threads,
     trace::{Event, Trace, What},
@@ -105,6 +110,8 @@ pub(crate) struct Config {
     pub(crate) parameters: Vec<(String, u32)>,
     /// Whether a script decides what happens, and the seed nothing.
     pub(crate) scripted: bool,
+    /// Whether the driver is preempted between its instructions.
+    pub(crate) stepping: bool,
 }
 
 /// A simulated machine.
@@ -112,6 +119,8 @@ pub(crate) struct Machine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
     pub(crate) scheduler: Scheduler,
+    pub(crate) stepping: Stepping,
+    pub(crate) paging: Paging,
     pub(crate) clock: Clock,
     pub(crate) pool: RefCell<Pool>,
     pub(crate) irps: Irps,
@@ -212,6 +221,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     }
     machine.schedule_point();
     context.frame.set(None);
+    machine.hand_over();
     result
 }
 
@@ -238,6 +248,8 @@ impl Machine {
         let seed = config.seed;
         let machine: &'static Self = Box::leak(Box::new(Self {
             scheduler: Scheduler::new(config.processors, seed, config.scripted),
+            stepping: Stepping::new(seed, config.stepping && !config.scripted),
+            paging: Paging::default(),
             clock: Clock::default(),
             pool: RefCell::new(pool),
             irps: Irps::default(),
@@ -318,6 +330,7 @@ impl Machine {
     /// Begins a part of the run, whose name reports show.
     pub(crate) fn phase(&self, name: &'static str) {
         self.reporter.phase(name);
+        self.stepping.begin_part();
         self.trace(0, What::Phase { name });
     }
 
@@ -376,6 +389,8 @@ impl Machine {
             ("events", log.events()),
             ("kernel calls", self.calls.get()),
             ("context switches", self.scheduler.switches()),
+            ("instructions stepped over", self.stepping.steps()),
+            ("preemptions between instructions", self.stepping.preemptions()),
             ("virtual time, us", self.clock.now_ns() / 1000),
             ("driver allocations", driver.allocations),
             ("driver bytes at once, at most", driver.live_bytes_max),

@@ -3,10 +3,13 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    ops::Range,
     rc::Rc,
 };
 
-use super::{Machine, entry::Frame, exports, io::irp::IrpRecord, scheduler::Context};
+use super::{
+    Machine, entry::Frame, exports, interrupted::FRAMES_SHOWN, io::irp::IrpRecord, load::Driver, scheduler::Context,
+};
 use crate::{
     pool::BadFree,
     report::{RunReport, Violation, Warning},
@@ -212,6 +215,7 @@ impl Machine {
 
     /// The driver's call stack, through all of its routines that have not returned.
     fn stack(&self, point: Option<Point>) -> Vec<String> {
+        self.paging.reveal();
         let driver = self.driver.try_borrow().ok().and_then(|driver| driver.clone());
         let (Some(driver), Some(context)) = (driver, self.scheduler.running()) else {
             return Vec::new();
@@ -235,6 +239,7 @@ impl Machine {
             );
         }
         lines.push(format!("-- {}", context.name));
+        self.add_preempted(&driver, &mut lines);
         lines
     }
 
@@ -246,12 +251,20 @@ impl Machine {
     /// The same, to get to a point.
     fn frames(&self, context: &Context, point: Point) -> Vec<unwind::Frame> {
         let driver = self.driver.try_borrow().ok().and_then(|driver| driver.clone());
-        let range = context.kernel_stack();
-        let read = |address: usize| {
-            let inside = range.contains(&address) && range.contains(&(address + 7));
-            inside.then(|| crate::guest::read::<u64>(address))
-        };
+        let read = reader(context.kernel_stack());
         driver.map_or_else(Vec::new, |driver| call_stack(&driver.image, point, read))
+    }
+
+    /// Adds where the driver stands in the contexts that are preempted, one of which may be in the middle of what it
+    /// should have done as one.
+    fn add_preempted(&self, driver: &Driver, lines: &mut Vec<String>) {
+        let preempted = self.contexts_interrupted();
+        for (name, point, range) in preempted {
+            lines.push(format!("-- meanwhile {name} was preempted in"));
+            let frames = call_stack(&driver.image, point, reader(range));
+            let shown = frames.iter().take(FRAMES_SHOWN);
+            lines.extend(shown.map(|frame| frame.display(&driver.symbols).to_string()));
+        }
     }
 
     /// The kernel could not free what the driver asked it to.
@@ -323,6 +336,14 @@ impl Machine {
             &rules::DRIVER_FAULT,
             &format!("{address:#x} was passed to the kernel, and is no address of the machine"),
         )
+    }
+}
+
+/// Reads a kernel stack.
+fn reader(stack: Range<usize>) -> impl Fn(usize) -> Option<u64> {
+    move |address| {
+        let inside = stack.contains(&address) && stack.contains(&(address + 7));
+        inside.then(|| crate::guest::read::<u64>(address))
     }
 }
 

@@ -11,18 +11,20 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    ops::Range,
 };
 
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 
 use super::{
     Machine,
-    activation::Activation,
+    activation::{Activation, Routine},
     entry::{Frame, Saved},
+    interrupted::Interrupted,
     random::Random,
     trace::What,
 };
-use crate::stack::Stack;
+use crate::{stack::Stack, unwind::Point};
 
 /// PASSIVE_LEVEL.
 pub(crate) const PASSIVE_LEVEL: u8 = 0;
@@ -78,6 +80,8 @@ pub(crate) struct Context {
     pub(crate) frame: Cell<Option<Frame>>,
     /// The number of the kernel function that it is in.
     pub(crate) function: Cell<u32>,
+    /// What it had in the processor when it was interrupted between two of the driver's instructions.
+    pub(super) interrupted: RefCell<Option<Interrupted>>,
     stack: RefCell<Stack>,
     saved: Cell<Saved>,
     yielder: Cell<*const Yielder<(), ()>>,
@@ -87,7 +91,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// The addresses of its kernel stack.
-    pub(crate) fn kernel_stack(&self) -> std::ops::Range<usize> {
+    pub(crate) fn kernel_stack(&self) -> Range<usize> {
         self.stack.borrow().range()
     }
 }
@@ -194,6 +198,27 @@ impl Machine {
             .expect("drivers and what they call run in a context")
     }
 
+    /// Whether a routine of the driver that some context is in is one of those.
+    pub(super) fn any_activation(&self, is_meant: impl Fn(&Routine) -> bool) -> bool {
+        let contexts = self.scheduler.contexts.borrow();
+        contexts.iter().any(|context| {
+            let activations = context.activations.borrow();
+            activations.iter().any(|activation| is_meant(&activation.routine))
+        })
+    }
+
+    /// The contexts that are interrupted between two instructions of the driver: name, place, and kernel stack.
+    pub(super) fn contexts_interrupted(&self) -> Vec<(String, Point, Range<usize>)> {
+        let contexts = self.scheduler.contexts.try_borrow();
+        let contexts = contexts.as_ref().map_or(&[][..], |contexts| contexts);
+        let interrupted = contexts.iter().filter_map(|context| {
+            let interrupted = context.interrupted.try_borrow().ok()?;
+            let point = interrupted.as_ref()?.point();
+            Some((context.name.clone(), point, context.kernel_stack()))
+        });
+        interrupted.collect()
+    }
+
     /// How many contexts there have been.
     pub(crate) fn contexts(&self) -> usize {
         self.scheduler.contexts.borrow().len()
@@ -261,6 +286,7 @@ impl Machine {
             activations: RefCell::default(),
             frame: Cell::new(None),
             function: Cell::new(u32::MAX),
+            interrupted: RefCell::default(),
             stack: RefCell::new(stack),
             saved: Cell::new(Saved::fresh(top)),
             yielder: Cell::new(std::ptr::null()),
@@ -354,6 +380,7 @@ impl Machine {
         self.scheduler.current.set(Some(context));
         self.trace(0, What::Switched { context: context.id });
         self.processor_data.set_current(context);
+        self.page_out_at(context.irql.get());
         context.saved.get().restore();
         let result = coroutine.resume(());
         context.saved.set(Saved::take());

@@ -79,6 +79,11 @@ pub(crate) enum What {
     Phase {
         name: &'static str,
     },
+    Preempted {
+        context: u16,
+        /// Relative to the driver's image, and 0 where it is outside.
+        at: u32,
+    },
 }
 
 impl fmt::Display for Event {
@@ -162,6 +167,7 @@ impl fmt::Display for Event {
             What::Call { function, context } => write!(f, "{function}, context {context}"),
             What::Switched { context } => write!(f, "context {context} runs"),
             What::Phase { name } => write!(f, "== {name}"),
+            What::Preempted { context, at } => write!(f, "context {context} preempted at +{at:#x}"),
         }
     }
 }
@@ -253,6 +259,7 @@ impl What {
             Self::Call { .. } => 15,
             Self::Switched { .. } => 16,
             Self::Phase { .. } => 17,
+            Self::Preempted { .. } => 18,
         }
     }
 
@@ -287,6 +294,7 @@ impl What {
                 hash.finish() ^ u64::from(context)
             }
             Self::Switched { context } => u64::from(context),
+            Self::Preempted { context, at } => u64::from(context) << 32 | u64::from(at),
             Self::Phase { name } => {
                 hash.write(name.as_bytes());
                 hash.finish()

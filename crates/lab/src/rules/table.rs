@@ -92,6 +92,8 @@ rules! {
     "A completion routine that lets completion go on marks the IRP pending where PendingReturned is set.";
     FORWARDED_AT_BAD_IRQL: "0xC9/0x23A" "forwarded at an IRQL illegal for its major function", DV, Fatal, "forward-flush-at-dispatch";
     "Only READ, WRITE, POWER, DEVICE_CONTROL and INTERNAL_DEVICE_CONTROL are sent at DISPATCH_LEVEL.";
+    COMPLETION_ROUTINE_PAGEABLE: "0xC9/0x227" "completion routine in pageable code", DV, Fatal, "completion-routine-in-page-section";
+    "A completion routine may be called at DISPATCH_LEVEL, so it is in no pageable section, unless that is locked.";
     CANCEL_ROUTINE_LEFT: "0xC9/0x23C" "completed without clearing the cancel routine", DV, Fatal, "cancel-routine-left-by-completion-routine";
     "A completion routine that lets completion go on leaves no cancel routine in the IRP.";
     PENDING_NOT_MARKED: "0xC9/0x23D" "STATUS_PENDING without IoMarkIrpPending", DV, Fatal, "pending-not-marked", enforced by "Dispatched" in "MarkIrpPending2";
@@ -317,6 +319,10 @@ rules! {
     "A driver accesses memory and executes code only where there is any.";
     DRIVER_FAULT_AT_DISPATCH: "0xD1" "DRIVER_IRQL_NOT_LESS_OR_EQUAL", DV, Fatal, "null-at-dispatch";
     "A driver that touches memory which is not there at DISPATCH_LEVEL or above.";
+    KERNEL_FAULT_AT_DISPATCH: "0xA" "IRQL_NOT_LESS_OR_EQUAL", DV, Fatal, "signal-paged-event-at-dispatch";
+    "What a driver passes to the kernel at DISPATCH_LEVEL or above is not pageable.";
+    DISCARDED_MEMORY: "0x50" "PAGE_FAULT_IN_NONPAGED_AREA", DV, Fatal, "call-discarded-init";
+    "What is in a discardable INIT section is not used when DriverEntry has returned.";
     KERNEL_STACK_OVERRUN: "0x7F/0x08" "UNEXPECTED_KERNEL_MODE_TRAP: double fault", DV, Fatal, "overrun-stack-entry";
     "A driver stays within the kernel stack, which it shares with every other driver of the request.";
     STUCK: "LAB/Stuck" "nothing goes on", Lab, Fatal, "loop-read";

@@ -81,7 +81,7 @@ impl Machine {
         let Some(routine) = self.add_device_routine() else {
             return true;
         };
-        let status = self.call_add_device(routine, stack.bottom);
+        let status = self.add_impatiently(stack.bottom, || self.call_add_device(routine, stack.bottom));
         if !nt_success(status) {
             if !may_fail && !self.sites.any_failed() {
                 self.cannot(&format!(

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) inherits_type: bool,
     /// Whether the device is declared ready.
     pub(crate) is_initialised: bool,
+    /// Whether it is so before anything is taken over.
+    pub(crate) is_ready_early: bool,
 }
 
 /// What is right.
@@ -40,6 +42,7 @@ const CLEAN: Plan = Plan {
     inherited_flags: DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_INRUSH | DO_POWER_PAGABLE,
     inherits_type: true,
     is_initialised: true,
+    is_ready_early: false,
 };
 
 /// Called by the PnP manager for each stack that this driver is to be in.
@@ -78,6 +81,9 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
         return status;
     }
     let lower = device.lower();
+    if plan.is_ready_early {
+        device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+    }
     if plan.inherits_type {
         device.set_device_type(lower.device_type());
     }

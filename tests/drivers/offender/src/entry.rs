@@ -5,6 +5,7 @@ use crate::{
     dispatch::dispatch,
     kernel::{KeFlushQueuedDpcs, NtStatus, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS, UnicodeString},
     objects::Driver,
+    races,
     switch::{self, Place},
 };
 
@@ -31,4 +32,5 @@ extern "system" fn unload(_driver: Driver) {
     }
     // A DPC routine that has done its work may not have returned.
     KeFlushQueuedDpcs();
+    races::free_kept();
 }

@@ -311,6 +311,10 @@ unsafe extern "system" {
     pub(crate) safe fn MmProbeAndLockPages(list: Mdl, mode: i8, operation: i32);
     pub(crate) safe fn MmUnlockPages(list: Mdl);
     pub(crate) safe fn MmUnmapLockedPages(address: *mut c_void, list: Mdl);
+    pub(crate) safe fn MmLockPagableDataSection(address: *mut c_void) -> *mut c_void;
+    pub(crate) safe fn MmPageEntireDriver(address: *mut c_void) -> *mut c_void;
+    pub(crate) safe fn MmResetDriverPaging(address: *mut c_void);
+    pub(crate) safe fn MmUnlockPagableImageSection(section: *mut c_void);
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn PsCreateSystemThread(
         handle: &mut *mut c_void,

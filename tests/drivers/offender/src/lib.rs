@@ -6,7 +6,8 @@
 //! * `offender`: nothing is done wrong, by a filter that follows READ and WRITE and lets everything else pass.
 //! * `offender-NAME`: the offence or misbehaviour of that name in the tables of [`offences`] and [`misbehaviours`], and
 //!   nothing else that is wrong.
-//! * `offender-NAME-clean`: the twin of an offence, which goes the same way and does right what the offence does wrong.
+//! * `offender-NAME`: also the race of that name in the table of [`races`].
+//! * `offender-NAME-clean`: the twin of an offence or of a race, which goes the same way and does right what the offence does wrong.
 //!
 //! The kernel is called as a C driver calls it: nothing of `crates/wdm` is in here, whose types would not let most of
 //! this compile. What C has as macros is written out from the documented offsets.
@@ -32,6 +33,7 @@ mod misbehaviours;
 mod objects;
 mod offences;
 mod pool;
+mod races;
 mod request;
 mod sending;
 mod switch;

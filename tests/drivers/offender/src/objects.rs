@@ -199,6 +199,11 @@ impl Irp {
         StackLocation(self.location().0.wrapping_byte_sub(LOCATION_BYTES))
     }
 
+    /// The IRP at an address that this driver kept.
+    pub(crate) fn at(address: *mut c_void) -> Self {
+        Self(address)
+    }
+
     /// IoMarkIrpPending.
     pub(crate) fn mark_pending(self) {
         let location = self.location();

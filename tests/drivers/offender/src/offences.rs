@@ -21,6 +21,7 @@ mod kept_irps;
 mod mdls;
 mod not_understood;
 mod own_irps;
+mod paging;
 mod partial_mdls;
 mod pending;
 mod pool_blocks;
@@ -183,6 +184,14 @@ offences! {
     "0xC1" "overwrite-slack" Read(pool_blocks::overwrite_slack);
     "0xD5" "use-after-free" Read(pool_blocks::use_after_free);
     "0xD6" "pool-overrun" Read(pool_blocks::overrun);
+
+    // What may be paged out.
+    "0xA" "signal-paged-event-at-dispatch" Start(paging::signal_event);
+    "0xD1" "read-paged-pool-at-dispatch" Start(paging::read_pool);
+    "0xD1" "call-paged-code-at-dispatch" Start(paging::call_paged);
+    "0xD1" "page-all-at-dispatch" Start(paging::page_all);
+    "0x50" "call-discarded-init" Start(paging::call_init);
+    "0xC9/0x227" "completion-routine-in-page-section" Read(paging::follow_in_page_section);
 
     // The remove lock.
     "0xC4/0xD5" "release-other-tag" Read(remove_locks::release_other_tag);

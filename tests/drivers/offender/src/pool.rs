@@ -1,4 +1,4 @@
-//! Pool of this driver: nonpaged, zeroed, tagged.
+//! Pool of this driver: zeroed, tagged, and nonpaged unless it is said otherwise.
 
 use core::ffi::c_void;
 
@@ -8,10 +8,16 @@ use crate::kernel::{ExAllocatePool2, ExFreePoolWithTag};
 pub(crate) const TAG: u32 = u32::from_le_bytes(*b"Ofnd");
 
 const POOL_FLAG_NON_PAGED: u64 = 0x40;
+const POOL_FLAG_PAGED: u64 = 0x100;
 
 /// Allocates a block, which has to be freed. Null where there is no memory.
 pub(crate) fn allocate(bytes: usize) -> *mut c_void {
     ExAllocatePool2(POOL_FLAG_NON_PAGED, bytes, TAG)
+}
+
+/// Allocates a block that may be paged out, which has to be freed. Null where there is no memory.
+pub(crate) fn allocate_paged(bytes: usize) -> *mut c_void {
+    ExAllocatePool2(POOL_FLAG_PAGED, bytes, TAG)
 }
 
 /// Frees a block.

@@ -26,6 +26,14 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// The request of another IRP that was sent to the same device; `None` for no address.
+    pub(crate) fn with_irp_at(self, address: *mut c_void) -> Option<Self> {
+        (!address.is_null()).then(|| Self {
+            device: self.device,
+            irp: Irp::at(address),
+        })
+    }
+
     /// Acquires the remove lock for the request.
     pub(crate) fn acquire_lock(self) -> NtStatus {
         IoAcquireRemoveLockEx(

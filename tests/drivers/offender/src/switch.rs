@@ -10,6 +10,7 @@ use crate::{
     kernel::{NtStatus, UnicodeString},
     misbehaviours::MISBEHAVIOURS,
     offences::OFFENCES,
+    races::RACES,
     request::Request,
 };
 
@@ -86,9 +87,9 @@ pub(crate) fn set(registry_path: &UnicodeString) -> bool {
     }
     let named = |case: &&'static Case| is(service, &[SERVICE, "-", case.name]);
     let clean = |case: &&'static Case| is(service, &[SERVICE, "-", case.name, CLEAN]);
-    if let Some(case) = OFFENCES.iter().chain(MISBEHAVIOURS).find(named) {
+    if let Some(case) = OFFENCES.iter().chain(RACES).chain(MISBEHAVIOURS).find(named) {
         store(case, Conduct::Offending);
-    } else if let Some(case) = OFFENCES.iter().find(clean) {
+    } else if let Some(case) = OFFENCES.iter().chain(RACES).find(clean) {
         store(case, Conduct::Clean);
     } else {
         return false;

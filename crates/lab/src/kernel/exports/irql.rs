@@ -115,6 +115,12 @@ pub(super) fn limit_of(function: &str) -> Option<&'static Limit> {
     LIMITS.iter().find(|limit| limit.functions.contains(&function))
 }
 
+/// Whether a call of this function with this first argument asks for paged pool.
+pub(super) fn is_for_paged_pool(function: &str, first: usize) -> bool {
+    let highest = limit_of(function).map(|limit| limit.highest);
+    matches!(highest, Some(Highest::OfPool(paged)) if first & paged != 0)
+}
+
 impl Machine {
     /// The driver calls a function at an IRQL at which it may.
     pub(super) fn check_irql(&self, function: &str, limit: &Limit, call: &Call) {

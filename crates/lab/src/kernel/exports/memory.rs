@@ -9,9 +9,6 @@ use crate::{
 };
 
 const POOL_FLAG_UNINITIALIZED: usize = 0x2;
-const POOL_FLAG_PAGED: usize = 0x100;
-/// Set in each paged POOL_TYPE.
-const PAGED_POOL: usize = 0x1;
 
 const NO_TAG: u32 = u32::from_le_bytes(*b"None");
 const CONTIGUOUS_TAG: u32 = u32::from_le_bytes(*b"MmCm");
@@ -66,22 +63,12 @@ fn allocate_by_flags(call: &Call, name: &'static str) -> usize {
     } else {
         Contents::Uninitialized
     };
-    let block = allocate(call, name, call.pointer(1), call.u32(2), contents);
-    note_paged(call, block, flags & POOL_FLAG_PAGED != 0);
-    block
+    allocate(call, name, call.pointer(1), call.u32(2), contents)
 }
 
 /// The older functions, whose first argument is a POOL_TYPE.
 fn allocate_by_type(call: &Call, name: &'static str, tag: u32, contents: Contents) -> usize {
-    let block = allocate(call, name, call.pointer(1), tag, contents);
-    note_paged(call, block, call.pointer(0) & PAGED_POOL != 0);
-    block
-}
-
-fn note_paged(call: &Call, block: usize, paged: bool) {
-    if paged && block != 0 {
-        call.machine.mdls.note_paged(block);
-    }
+    allocate(call, name, call.pointer(1), tag, contents)
 }
 
 fn allocate_pages(call: &Call, name: &'static str) -> usize {
@@ -94,9 +81,17 @@ fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: C
     if machine.fails(name) {
         return 0;
     }
-    machine
+    let block = machine
         .allocate(bytes, tag, Owner::Driver, call.site(), contents)
-        .unwrap_or_default()
+        .unwrap_or_default();
+    if block != 0 && super::irql::is_for_paged_pool(name, call.pointer(0)) {
+        machine.mdls.note_paged(block);
+        // Blocks of the plain pool share their pages.
+        if machine.config.special_pool {
+            machine.paging.add_block(block, bytes);
+        }
+    }
+    block
 }
 
 fn free(call: &Call) -> usize {
@@ -136,6 +131,7 @@ impl Machine {
     pub(crate) fn free_pool(&self, address: usize, site: u32) {
         self.check_nothing_active_in(address);
         self.mdls.note_freed(address);
+        self.paging.remove_block(address);
         let freed = self.pool.borrow_mut().free(address, site);
         if let Err(error) = freed {
             self.bad_free(&error);

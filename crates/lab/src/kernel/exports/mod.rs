@@ -156,7 +156,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 16] = [
+    let parts: &[&'static [Export]] = &[
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
@@ -175,7 +175,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         error_log::EXPORTS,
         start_io::EXPORTS,
     ];
-    let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
+    let exports: Vec<&'static Export> = parts.iter().copied().flatten().collect();
     let numbers = exports
         .iter()
         .enumerate()

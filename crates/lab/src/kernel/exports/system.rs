@@ -74,11 +74,26 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeIsExecutingDpc", |call| {
         usize::from(call.machine.irql() >= crate::kernel::scheduler::DISPATCH_LEVEL)
     }),
-    // Nothing of a driver is paged here, and all of it stays.
-    export("MmPageEntireDriver", |call| call.pointer(0)),
-    export("MmResetDriverPaging", |_| 0),
-    export("MmLockPagableDataSection", |call| call.pointer(0)),
-    export("MmUnlockPagableImageSection", |_| 0),
+    export("MmPageEntireDriver", |call| {
+        call.machine.page_entire_driver();
+        call.machine.loaded().image.base().addr().get()
+    }),
+    export("MmResetDriverPaging", |call| {
+        call.machine.reset_driver_paging();
+        0
+    }),
+    // A section is known by any address in it, so that is its handle.
+    export("MmLockPagableDataSection", |call| {
+        call.machine.lock_section(call.pointer(0))
+    }),
+    export("MmLockPagableSectionByHandle", |call| {
+        call.machine.lock_section(call.pointer(0));
+        0
+    }),
+    export("MmUnlockPagableImageSection", |call| {
+        call.machine.paging.unlock(call.pointer(0), 1);
+        0
+    }),
 ];
 
 fn status(status: NtStatus) -> usize {

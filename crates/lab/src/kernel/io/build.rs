@@ -224,6 +224,7 @@ impl Machine {
         let flags = irp::FLAGS.get(address);
         let (system, user) = (irp::SYSTEM_BUFFER.get(address), irp::USER_BUFFER.get(address));
         if flags & IRP_INPUT_OPERATION != 0 && !is_error(status) && system != 0 && user != 0 {
+            self.paging.use_by_kernel(user, information);
             copy(system, user, information);
         }
         let (block, event) = (irp::USER_IOSB.get(address), irp::USER_EVENT.get(address));
@@ -239,6 +240,7 @@ impl Machine {
         self.free_irp(record);
         if tells {
             if block != 0 {
+                self.paging.use_by_kernel(block, 16);
                 guest::write(block, status);
                 guest::write(block + 8, information);
             }

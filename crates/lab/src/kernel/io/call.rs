@@ -382,7 +382,9 @@ impl Machine {
             }
             return;
         }
-        if kept {
+        // While its completion routine runs elsewhere, the IRP is neither kept nor on its way: what that routine returns
+        // decides, and is checked then.
+        if kept && !self.is_in_completion_routine(record, index) {
             // The routine took the IRP back, and nothing was done with it since.
             if status == STATUS_PENDING {
                 self.violation_about(

@@ -222,6 +222,13 @@ impl Machine {
                 status,
             },
         );
+        if let Some(section) = self.paging.pageable_section(routine) {
+            self.violation_about(
+                Some(record),
+                &rules::COMPLETION_ROUTINE_PAGEABLE,
+                &format!("the completion routine is in section {section}, which is pageable and not locked"),
+            );
+        }
         let sends_before = record.sends.get();
         let returned = self.call_routine(
             Routine::Completion {
