@@ -65,7 +65,7 @@ const MORE_BREAKS: &[(&str, &str, &str)] = &[
     ("boot-start", "ErrorControl   = 1", "ErrorControl   = 3"),
     ("driver-ver", "1.20.3.65535", "1.20.3.65536"),
     ("driver-ver", "1.20.3.65535", "1.20.3"),
-    ("event-source", ",irpscope_Service,irpscope_Events", ",irpscope_Service"),
+    ("event-source", "EventMessageFile,0x00020000", "EventMessageFile,0x00000000"),
     ("event-source", "HKR,,TypesSupported,0x00010001,0x7\r\n", ""),
     ("extension-class", "{e2f84ce7-", "{e2f84ce8-"),
     ("extension-id", "ExtensionId = {68bfd9af-b229-42d4-b087-dd65f8f6e57d}\r\n", ""),
