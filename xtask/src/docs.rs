@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::{
     gate,
     in_lab::{self, DocumentPart},
-    inf,
+    inf, quotes,
 };
 
 /// Writes every generated part of the checkout at `root` anew, and that made from the caller's `commands`.
@@ -38,6 +38,7 @@ pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
         ),
     ];
     parts.extend(in_lab::document_parts(root)?);
+    parts.extend(quotes::document_parts(root)?);
     write(root, parts, check_only)
 }
 

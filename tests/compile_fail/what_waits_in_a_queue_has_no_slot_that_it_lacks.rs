@@ -1,0 +1,21 @@
+//! What is kept with an IRP in a queue says which slot the IRP has, so that an IRP that was followed gives its slot back and
+//! one that was parked has none.
+//!
+//! Enforced by: `Queue`, `Queued`, `Held`
+#![no_std]
+
+use wdm::{Dispatch, Driver, Held, Queue, Queued, Slot};
+
+/// Keeps a request that came back from below.
+pub fn keep<D, C, Q>(irp: Held<D, Slot<D, C>>, entry: Q, queue: &Queue<D, Q>, irql: &mut Dispatch)
+where
+    D: Driver,
+    C: Send + 'static,
+    #[cfg(misuse)] Q: Queued<D, Slot = ()>,
+    #[cfg(not(misuse))] Q: Queued<D, Slot = Slot<D, C>>,
+{
+    let inserted = queue.insert(irp, entry, irql); //~ ERROR E0308: mismatched types
+    if let Err((irp, _)) = inserted {
+        irp.complete(irql); //~ ERROR E0599: no method named `complete` found
+    }
+}
