@@ -1,7 +1,7 @@
 //! An IRP is marked pending before it is put into a queue that other processors take from at the same time: a `Queue` takes
 //! only a `Held`, which is marked.
 //!
-//! Enforced by: `Queue`, `Held`
+//! Enforced by: `Queue`, `Irp`
 #![no_std]
 
 use wdm::{Dispatch, Driver, Irp, Outcome, Queue, Queued};
@@ -14,7 +14,7 @@ where
 {
     #[cfg(not(misuse))]
     let (pending, irp, _) = irp.park();
-    let inserted = queue.insert(irp, entry, irql); //~ ERROR E0308: mismatched types: expected `Held<D>`, found `Irp<'irp, D>`
+    let inserted = queue.insert(irp, entry, irql); //~ ERROR E0308: mismatched types: expected `Held<D>`, found `Irp<'_, D>`
     if let Err((irp, _)) = inserted {
         irp.call(irql);
     }

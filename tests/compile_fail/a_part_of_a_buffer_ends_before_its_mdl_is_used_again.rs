@@ -1,6 +1,6 @@
 //! A partial MDL describes one part at a time: the part borrows it, and undoes its mapping when it is dropped.
 //!
-//! Enforced by: `PartialMdl`, `PartOfMdl`
+//! Enforced by: `PartialMdl`
 #![no_std]
 
 use wdm::mdl::{MdlRef, PartialMdl};

@@ -1,6 +1,6 @@
 //! A thread waits for an event at PASSIVE_LEVEL: that takes a `Passive`, and a DPC has only a `Dispatch`.
 //!
-//! Enforced by: `Event`, `Passive`, `Expire`
+//! Enforced by: `Event`, `Passive`
 #![no_std]
 
 #[cfg(misuse)]

@@ -1,6 +1,6 @@
 //! No thread waits while it holds a spin lock: both take the thread's token, which the lock's guard borrows.
 //!
-//! Enforced by: `SpinLockGuard`, `Event`, `Passive`
+//! Enforced by: `SpinLock`, `Event`, `Passive`
 #![no_std]
 
 use wdm::{Event, Passive, SpinLock, Synchronization};

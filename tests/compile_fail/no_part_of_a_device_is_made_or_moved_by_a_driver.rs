@@ -1,7 +1,7 @@
 //! A timer, a queue, a work item or an event is known to the kernel by its address, so it does not move: a driver reaches those
 //! of a device by reference, and cannot take one away.
 //!
-//! Enforced by: `Parts`, `Device`, `parts!`
+//! Enforced by: `Device`, `Timer`
 #![no_std]
 
 use wdm::{AddDevice, Device, Dispatch, Driver, Expire, NtError, Outcome, Request, Timer, time::InterruptTime};

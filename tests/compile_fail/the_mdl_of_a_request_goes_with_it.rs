@@ -1,6 +1,6 @@
 //! The MDL of a request, and what is mapped through it, are used while the request is this driver's: both borrow it.
 //!
-//! Enforced by: `MdlRef`, `Mapped`, `Irp`
+//! Enforced by: `Irp`
 #![no_std]
 
 use wdm::{Driver, Irp, Outcome};

@@ -1,7 +1,7 @@
 //! As soon as an IRP is in a queue it may end on another processor, and with it the device: the queue is reached through
 //! something else that keeps it.
 //!
-//! Enforced by: `Held`, `Queue`, `KeptDevice`
+//! Enforced by: `Held`, `Queue`
 #![no_std]
 
 use wdm::{Dispatch, Driver, Held, Queue, Queued};
