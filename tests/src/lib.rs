@@ -15,6 +15,8 @@ pub const HOLDER_VARIABLE: &str = "HOLDER_SYS";
 pub const EXAMPLE_VARIABLE: &str = "DELAY_SYS";
 /// The variable that names another offender.sys than the one `cargo xtask build --test-drivers` makes.
 pub const OFFENDER_VARIABLE: &str = "OFFENDER_SYS";
+/// The variable that names another worker.sys than the one `cargo xtask build --test-drivers` makes.
+pub const WORKER_VARIABLE: &str = "WORKER_SYS";
 
 /// Where irpscope.sys is: where [`DRIVER_VARIABLE`] says, else in the package that was built.
 ///
@@ -64,6 +66,20 @@ pub fn offender_path() -> PathBuf {
     built(
         OFFENDER_VARIABLE,
         "target/drivers/offender.sys",
+        "cargo xtask build --test-drivers",
+    )
+}
+
+/// Where worker.sys is: where [`WORKER_VARIABLE`] says, else where it was built.
+///
+/// # Panics
+///
+/// With one line that says what to do, where there is no such file.
+#[must_use]
+pub fn worker_path() -> PathBuf {
+    built(
+        WORKER_VARIABLE,
+        "target/drivers/worker.sys",
         "cargo xtask build --test-drivers",
     )
 }

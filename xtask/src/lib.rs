@@ -12,6 +12,7 @@ pub mod inf;
 pub mod lints;
 pub mod package;
 pub mod process;
+mod quotes;
 pub mod reproduce;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod rules;

@@ -173,8 +173,10 @@ impl<D: Driver, Q: Queued<D>> Queue<D, Q> {
     unsafe fn take_over(&self, irp: NonNull<IRP>) -> (Held<D, Q::Slot>, Q) {
         // SAFETY: as the caller promises; it is read once.
         let Kept { slot, entry } = unsafe { Kept::<D, Q>::of(irp).read() };
+        // SAFETY: the device that the queue is a part of, which the lock keeps that was left with the IRP.
+        let device = unsafe { Device::from_raw(self.object) };
         // SAFETY: the IRP was held for this device, whose lock was left with it.
-        let device = unsafe { Locked::take_over(Device::from_raw(self.object), irp) };
+        let device = unsafe { Locked::take_over(device, irp) };
         // SAFETY: it was held before it was put in.
         let held = unsafe { Held::new(HeldParts { raw: irp, slot, device }) };
         (held, entry)
@@ -353,8 +355,10 @@ unsafe extern "C" fn release_lock<D: Driver, Q: Queued<D>>(csq: *mut IO_CSQ, irq
 unsafe extern "C" fn complete_cancelled<D: Driver, Q: Queued<D>>(csq: *mut IO_CSQ, irp: *mut IRP) {
     // SAFETY: the kernel passes the IRP that is cancelled.
     let irp = unsafe { NonNull::new_unchecked(irp) };
+    // SAFETY: an argument of this callback.
+    let queue = unsafe { Queue::<D, Q>::of(csq) };
     // SAFETY: it was in the queue, and is not any more.
-    let (held, entry) = unsafe { Queue::<D, Q>::of(csq).take_over(irp) };
+    let (held, entry) = unsafe { queue.take_over(irp) };
     // SAFETY: the IRQL is DISPATCH_LEVEL at most, and this is the routine's only token.
     let mut irql = unsafe { Dispatch::assume() };
     entry.cancelled(held, &mut irql);

@@ -49,10 +49,11 @@ impl<'irp, D: Driver, C: Hold<D>> WithSlot<'irp, D, C> {
     ///
     /// The IRP with the status of the registration, which found no memory: all that can be done is to complete it.
     pub fn hold(self, context: C) -> Outcome<'irp, D> {
-        // SAFETY: we own the IRP, which has a stack location for the lower driver (invariant).
-        if let Err(error) =
-            unsafe { Fallible::register(self.irp.raw, &self.slot, &self.irp.device, Some(held::<D, C, Fallible>)) }
-        {
+        let routine = Some(held::<D, C, Fallible> as _);
+        // SAFETY: we own the IRP, which has a stack location for the lower driver (invariant). The slot is filled and the
+        // IRP sent next, or neither.
+        let registered = unsafe { Fallible::register(self.irp.raw, &self.slot, &self.irp.device, routine) };
+        if let Err(error) = registered {
             // Given back before the lock is, which is in the IRP.
             drop(self.slot);
             return Err(self.irp.reject(error));

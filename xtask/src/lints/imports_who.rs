@@ -63,7 +63,7 @@ const LAYERS: &[Layer] = &[
         members: &["crates/lab", "crates/policy", "crates/wire"],
         wdk: &[],
     },
-    // What the lab is tried on: one driver on wdm, and one that must not owe its behaviour to it.
+    // What the lab is tried on: drivers on wdm, and one that must not owe its behaviour to it.
     Layer {
         folder: "tests/drivers/holder",
         members: &["crates/wdm"],
@@ -73,6 +73,11 @@ const LAYERS: &[Layer] = &[
         folder: "tests/drivers/offender",
         members: &[],
         wdk: &["wdk-build", "wdk-panic"],
+    },
+    Layer {
+        folder: "tests/drivers/worker",
+        members: &["crates/wdm"],
+        wdk: &["wdk-alloc", "wdk-build", "wdk-panic"],
     },
     // It runs the driver in the lab and reads what the driver counted with the driver's own reader.
     Layer {
