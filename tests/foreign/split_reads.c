@@ -5,6 +5,11 @@
 
 #define PART (4 * 512)
 
+/* What releases the mapping of a part before the next. */
+#ifndef PREPARE
+#define PREPARE(Mdl) MmPrepareMdlForReuse(Mdl)
+#endif
+
 typedef struct {
     FILTER *Filter;
     PIRP Master;
@@ -71,7 +76,7 @@ static NTSTATUS NTAPI PartRead(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
         Finish(split, status);
         return STATUS_MORE_PROCESSING_REQUIRED;
     }
-    MmPrepareMdlForReuse(split->Mdl);
+    PREPARE(split->Mdl);
     IoReuseIrp(Irp, STATUS_SUCCESS);
     SendPart(split);
     return STATUS_MORE_PROCESSING_REQUIRED;

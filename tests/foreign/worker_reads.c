@@ -5,6 +5,10 @@
 
 #define SECTOR 512
 
+#ifndef FREE_IRP
+#define FREE_IRP(Irp) IoFreeIrp(Irp)
+#endif
+
 static void Release(FILTER *Filter)
 {
     if (InterlockedDecrement(&Filter->Under) == 0)
@@ -24,7 +28,7 @@ static NTSTATUS NTAPI SectorRead(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
     }
     if (Irp->Flags & IRP_DEALLOCATE_BUFFER)
         ExFreePool(Irp->AssociatedIrp.SystemBuffer);
-    IoFreeIrp(Irp);
+    FREE_IRP(Irp);
     InterlockedExchange(&filter->Busy, 0);
     Release(filter);
     return STATUS_MORE_PROCESSING_REQUIRED;
