@@ -19,6 +19,7 @@ pub(crate) mod layout;
 mod leftovers;
 mod load;
 pub(crate) mod observer;
+pub(crate) mod power;
 pub(crate) mod random;
 mod registry;
 mod report;
@@ -45,11 +46,14 @@ use self::{
     io::{
         completion_ex::Wrappers,
         device::Devices,
+        invalidated::Invalidated,
         irp::{IrpRecord, Irps},
         remove_lock::RemoveLocks,
+        verify::DevicesToVerify,
     },
     load::Driver,
     observer::{Moment, Observers, Planned},
+    power::Power,
     random::Random,
     registry::Registry,
     scheduler::Scheduler,
@@ -124,6 +128,10 @@ pub(crate) struct Machine {
     pub(crate) gate: Gate,
     /// The initiators' IRPs that have not been completed, by their serial numbers.
     pub(crate) outstanding: RefCell<BTreeMap<u64, Rc<IrpRecord>>>,
+    /// What the PnP manager was asked to ask again.
+    pub(crate) invalidated: Invalidated,
+    pub(crate) power: Power,
+    pub(crate) devices_to_verify: DevicesToVerify,
     pub(crate) observers: Observers,
     /// Calls that a script has said will fail.
     pub(crate) planned: Planned,
@@ -245,6 +253,9 @@ impl Machine {
             driver: RefCell::default(),
             gate,
             outstanding: RefCell::default(),
+            invalidated: Invalidated::default(),
+            power: Power::new(seed),
+            devices_to_verify: DevicesToVerify::default(),
             observers: Observers::default(),
             planned: Planned::default(),
             sites: Sites::new(config.fail_sites.clone()),
@@ -302,9 +313,9 @@ impl Machine {
         self.trace(0, What::Phase { name });
     }
 
-    /// Lets calls that can fail do so from now on, or not.
-    pub(crate) fn set_failing(&self, failing: bool) {
-        self.failing.set(failing);
+    /// Lets calls that can fail do so from now on, or not; returns whether they could before.
+    pub(crate) fn set_failing(&self, failing: bool) -> bool {
+        self.failing.replace(failing)
     }
 
     /// Whether this call is made to fail.

@@ -12,6 +12,7 @@ mod leaf;
 mod list;
 mod locks;
 mod memory;
+mod power;
 mod registry;
 mod request;
 mod rtl;
@@ -150,7 +151,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let parts: [&'static [Export]; 15] = [
+    let parts: [&'static [Export]; 16] = [
         &INTERNAL,
         io::EXPORTS,
         sync::EXPORTS,
@@ -166,6 +167,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         system::EXPORTS,
         registry::EXPORTS,
         start_io::EXPORTS,
+        power::EXPORTS,
     ];
     let exports: Vec<&'static Export> = parts.into_iter().flatten().collect();
     let numbers = exports
