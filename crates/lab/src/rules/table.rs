@@ -119,7 +119,7 @@ rules! {
     "A SET_POWER to a sleeping state does not fail: who cannot sleep says so to QUERY_POWER.";
     POWER_UP_FAILED: "SDV/PowerUpFail" "PowerUpFail", SDV, Fatal, "fail-power-up", enforced by "MustPass" in "PowerUpFail";
     "A SET_POWER to the working state does not fail.";
-    POWER_PAGABLE_AND_PAGING: "LAB/PowerPagable" "DO_POWER_PAGABLE and the files on the device", Lab, Fatal, "keep-power-pagable";
+    POWER_PAGABLE_AND_PAGING: "LAB/PowerPagable" "DO_POWER_PAGABLE and the files on the device", Lab, Fatal, "lose-power-pagable";
     "A filter that changes DO_POWER_PAGABLE for usage notifications has it cleared while a paging file is on the device and the device below has it cleared, and set again when the last file is gone or was refused.";
 
     RETURNED_AT_OTHER_IRQL: "0xC4/0x2001D" "IrqlReturn", DV, Fatal, "return-at-other-irql", enforced by "SpinLockGuard, Dispatch" in "IrqlReturn";

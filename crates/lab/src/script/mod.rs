@@ -36,7 +36,9 @@
 mod call;
 mod device;
 mod disk;
+mod lifecycle;
 mod play;
+mod points;
 mod request;
 mod sender;
 mod sight;
@@ -50,7 +52,9 @@ pub use self::{
     call::Call,
     device::{Device, LowerDevice},
     disk::{Answer, Arrival},
+    lifecycle::{PnpMove, PnpStep, UsageType, orders},
     play::ScriptError,
+    points::Point,
     request::{Request, Sent},
     world::World,
 };

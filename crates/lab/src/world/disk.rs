@@ -143,11 +143,6 @@ impl Disk {
         !self.is_written.get()
     }
 
-    /// Has it other habits from now on.
-    pub(crate) fn set_habits(&self, habits: Habits) {
-        self.habits.set(habits);
-    }
-
     /// Cancels a request that is pending here. False where it is not.
     pub(crate) fn cancel(&self, machine: &'static Machine, record: &Rc<IrpRecord>) -> bool {
         let kept = self.pending.borrow_mut().remove(&record.serial);

@@ -545,6 +545,7 @@ impl Machine {
             .as_ref()
             .map(|request| Rc::clone(&request.irp));
         if let Some(irp) = irp {
+            self.reporter.count("cancelled by their sender", 1);
             self.cancel_irp(&irp);
         }
     }

@@ -6,6 +6,8 @@
 mod model;
 mod walk;
 
+use std::rc::Rc;
+
 pub use self::model::{PnpMove, PnpStep, orders};
 pub(crate) use self::{model::QUESTIONS, walk::Walk};
 use super::stack::DeviceStack;
@@ -15,7 +17,7 @@ use crate::{
         Machine,
         io::{
             call::IRP_MJ_PNP,
-            irp::{INITIAL_STATUS, Origin},
+            irp::{INITIAL_STATUS, IrpRecord, Origin},
         },
         layout::{device_object, io_stack_location, irp},
         status::{self, NtStatus, nt_success},
@@ -29,11 +31,19 @@ pub(crate) const USAGE_NOTIFICATION: u8 = 0x16;
 pub(crate) const PNP_DEVICE_NOT_DISABLEABLE: usize = 0x20;
 /// TargetDeviceRelation of DEVICE_RELATION_TYPE.
 pub(crate) const TARGET_DEVICE_RELATION: usize = 4;
-const BUS_RELATIONS: usize = 0;
+/// BusRelations.
+pub(crate) const BUS_RELATIONS: usize = 0;
 const REMOVAL_RELATIONS: usize = 3;
 
 /// The most devices that a driver may have related to its own: what names more is no list.
 const RELATIONS_MAX: u32 = 64;
+
+/// A request that has come back.
+pub(crate) struct Answered {
+    pub(crate) status: NtStatus,
+    pub(crate) information: usize,
+    pub(crate) irp: Rc<IrpRecord>,
+}
 
 /// The parameters of a request, and the memory that belongs to it.
 pub(crate) struct Parameters {
@@ -89,14 +99,8 @@ impl Machine {
         }
     }
 
-    /// Sends a request and waits for it; returns its status and its information.
-    pub(crate) fn send_with(
-        &'static self,
-        device: usize,
-        major: u8,
-        minor: u8,
-        parameters: &Parameters,
-    ) -> (NtStatus, usize) {
+    /// Sends a request and waits for it.
+    pub(crate) fn send_with(&'static self, device: usize, major: u8, minor: u8, parameters: &Parameters) -> Answered {
         let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
         let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
         irp::STATUS.set(irp.address, INITIAL_STATUS);
@@ -108,13 +112,18 @@ impl Machine {
             guest::write(first + 8 * index, word);
         }
         let status = self.send_and_wait_irp(&irp, device);
-        (status, irp.final_information.get())
+        Answered {
+            status,
+            information: irp.final_information.get(),
+            irp,
+        }
     }
 
     /// Makes a step with a device.
     pub(crate) fn pnp_step(&'static self, stack: &DeviceStack, step: PnpStep) -> NtStatus {
         let parameters = self.parameters_of(step);
-        let (status, information) = self.send_with(stack.top, IRP_MJ_PNP, step.minor(), &parameters);
+        let answered = self.send_with(stack.top, IRP_MJ_PNP, step.minor(), &parameters);
+        let status = answered.status;
         parameters.free(self);
         let end = if nt_success(status) || !step.may_fail() {
             ""
@@ -122,22 +131,24 @@ impl Machine {
             " failed"
         };
         self.reporter.count(&format!("PnP {}{end}", step.name()), 1);
-        self.judge_step(step, status, information, stack.filter);
+        self.judge_step(step, &answered, stack.filter);
         status
     }
 
-    /// What must hold after a step, which ended with `status` and `information`.
-    pub(crate) fn judge_step(&self, step: PnpStep, status: NtStatus, information: usize, filter: Option<usize>) {
+    /// What must hold after a step.
+    pub(crate) fn judge_step(&self, step: PnpStep, answered: &Answered, filter: Option<usize>) {
+        let status = answered.status;
         match step {
             // What has to hold after REMOVE is for whoever removes.
             PnpStep::Remove => return,
             PnpStep::TargetRelation | PnpStep::BusRelations | PnpStep::RemovalRelations => {
-                self.take_relations_back(status, information);
+                self.take_relations_back(status, answered.information);
             }
             _ => {}
         }
         if !step.may_fail() && !nt_success(status) {
-            self.violation(
+            self.violation_about(
+                Some(&answered.irp),
                 &rules::PNP_NOTICE_FAILED,
                 &format!("{} ended with {}", step.name(), status::name(status)),
             );
@@ -145,7 +156,8 @@ impl Machine {
         let Some(filter) = filter else { return };
         let is_there = self.devices.is_live(filter) && self.devices.below(filter) != 0;
         if step == PnpStep::SurpriseRemoval && !is_there {
-            self.violation(
+            self.violation_about(
+                Some(&answered.irp),
                 &rules::DETACHED_BY_SURPRISE,
                 "after SURPRISE_REMOVAL the device is detached or deleted, which is for REMOVE_DEVICE",
             );

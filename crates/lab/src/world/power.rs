@@ -3,14 +3,18 @@
 //! The device requests that follow from a system request are the disk's to ask for (`disk::power`); when and at which IRQL
 //! they are sent is in the kernel's `power`.
 
-use super::{disk::POWER_SYSTEM_WORKING, pnp::Parameters, stack::DeviceStack};
+use super::{
+    disk::POWER_SYSTEM_WORKING,
+    pnp::{Answered, Parameters},
+    stack::DeviceStack,
+};
 use crate::{
     kernel::{
         Machine,
         io::call::IRP_MJ_POWER,
         power::{QUERY_POWER, SET_POWER},
         random::Random,
-        status::{self, NtStatus, nt_success},
+        status::{self, nt_success},
     },
     rules,
 };
@@ -28,14 +32,14 @@ const SLEEP_NS: u64 = 800_000;
 const CHANGE_NS: u64 = 50_000;
 
 impl Machine {
-    fn send_system_power(&'static self, stack: &DeviceStack, minor: u8, state: usize) -> NtStatus {
+    fn send_system_power(&'static self, stack: &DeviceStack, minor: u8, state: usize) -> Answered {
         let parameters = Parameters::new([0, 0, state, POWER_ACTION_SLEEP]);
-        self.send_with(stack.top, IRP_MJ_POWER, minor, &parameters).0
+        self.send_with(stack.top, IRP_MJ_POWER, minor, &parameters)
     }
 
     /// Asks the stack whether it can sleep.
     pub(crate) fn query_sleep(&'static self, stack: &DeviceStack, state: usize) -> bool {
-        let agrees = nt_success(self.send_system_power(stack, QUERY_POWER, state));
+        let agrees = nt_success(self.send_system_power(stack, QUERY_POWER, state).status);
         let end = if agrees { "" } else { " refused" };
         self.reporter.count(&format!("power queries{end}"), 1);
         agrees
@@ -43,10 +47,11 @@ impl Machine {
 
     /// Has the stack sleep with the system.
     pub(crate) fn sleep_system(&'static self, stack: &DeviceStack, state: usize) {
-        let status = self.send_system_power(stack, SET_POWER, state);
+        let Answered { status, irp, .. } = self.send_system_power(stack, SET_POWER, state);
         self.reporter.count("system went to sleep", 1);
         if !nt_success(status) {
-            self.violation(
+            self.violation_about(
+                Some(&irp),
                 &rules::POWER_DOWN_FAILED,
                 &format!("SET_POWER to system state {state} ended with {}", status::name(status)),
             );
@@ -55,10 +60,11 @@ impl Machine {
 
     /// Has the stack go on with the system. The disk may not be awake yet.
     pub(crate) fn wake_system(&'static self, stack: &DeviceStack) {
-        let status = self.send_system_power(stack, SET_POWER, POWER_SYSTEM_WORKING);
+        let Answered { status, irp, .. } = self.send_system_power(stack, SET_POWER, POWER_SYSTEM_WORKING);
         self.reporter.count("system went on", 1);
         if !nt_success(status) {
-            self.violation(
+            self.violation_about(
+                Some(&irp),
                 &rules::POWER_UP_FAILED,
                 &format!("SET_POWER to the working state ended with {}", status::name(status)),
             );

@@ -98,7 +98,7 @@ impl Play {
             }
         }
         kind.habits.pend_pnp_per_mille = if random.chance(500) { 400 } else { 0 };
-        kind.power_flags = [DO_POWER_PAGABLE, DO_POWER_PAGABLE, DO_POWER_INRUSH, 0][random.index(4)];
+        kind.power_flags = [DO_POWER_PAGABLE, DO_POWER_INRUSH, 0][random.index(3)];
         kind
     }
 }
@@ -214,6 +214,7 @@ impl Machine {
         if is_mixed {
             self.pnp_step(stack, PnpStep::Capabilities);
             self.send_pnp(stack, RESERVED_PNP_MINOR);
+            self.answer_invalidations(stack);
             self.send_system_control(stack);
             self.nap(&[stack], random);
         }
@@ -248,7 +249,7 @@ impl Machine {
 
     /// The requests of `mixed`, with what the PnP manager does beside them for some seeds.
     fn live_mixed(&'static self, stack: &DeviceStack, requests: u64, random: &Random) {
-        let has_file = random.chance(300) && nt_success(self.notify_usage(stack, UsageType::Paging, true));
+        let has_file = random.chance(250) && nt_success(self.notify_usage(stack, UsageType::Paging, true));
         let traffic = self.start_workload(
             stack,
             Workload {
@@ -259,7 +260,7 @@ impl Machine {
                 ..Workload::default()
             },
         );
-        if random.chance(300) {
+        if random.chance(400) {
             self.sleep_until(self.clock.now_ns() + random.below(500_000));
             self.pnp_step(stack, PnpStep::DeviceState);
             self.pause(stack, random);

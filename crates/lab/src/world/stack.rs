@@ -229,12 +229,12 @@ impl Machine {
     /// Sends WMI's request for all data of the physical device, which has none, and waits for it.
     pub(crate) fn send_system_control(&'static self, stack: &DeviceStack) -> NtStatus {
         let parameters = Parameters::new([stack.bottom, 0, 0, 0]);
-        self.send_with(stack.top, IRP_MJ_SYSTEM_CONTROL, 0, &parameters).0
+        self.send_with(stack.top, IRP_MJ_SYSTEM_CONTROL, 0, &parameters).status
     }
 
     /// Sends a request without parameters and waits for it.
     pub(crate) fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
-        self.send_with(device, major, minor, &Parameters::new([0; 4])).0
+        self.send_with(device, major, minor, &Parameters::new([0; 4])).status
     }
 
     /// Removes the device, as the PnP manager does, and checks that the driver has let it go.
@@ -244,7 +244,12 @@ impl Machine {
             self.pnp_step(stack, PnpStep::SurpriseRemoval);
         } else {
             self.phase("QUERY_REMOVE_DEVICE");
-            self.pnp_step(stack, PnpStep::QueryRemove);
+            let asked = self.pnp_step(stack, PnpStep::QueryRemove);
+            if !nt_success(asked) {
+                // It stays, until somebody pulls it out.
+                self.pnp_step(stack, PnpStep::CancelRemove);
+                self.pnp_step(stack, PnpStep::SurpriseRemoval);
+            }
         }
         self.check_quiet();
         self.remove_at_once(stack);

@@ -5,18 +5,18 @@
 //! first such file and has it again after the last. Many filters do not care, and this is not held against them. One that
 //! does change the flag has to do it right: also where the drivers below refuse the file, and where files are nested.
 
-use std::cell::Cell;
+use std::{cell::Cell, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    pnp::{Parameters, USAGE_NOTIFICATION},
+    pnp::{Answered, Parameters, USAGE_NOTIFICATION},
     stack::DeviceStack,
 };
 use crate::{
     kernel::{
         Machine,
-        io::{call::IRP_MJ_PNP, device::DO_POWER_PAGABLE},
+        io::{call::IRP_MJ_PNP, device::DO_POWER_PAGABLE, irp::IrpRecord},
         layout::device_object,
         status::{NtStatus, nt_success},
     },
@@ -117,7 +117,7 @@ impl Machine {
             self.reporter.count("usage notifications at once", 1);
         }
         let parameters = Parameters::new([usize::from(in_path), usage.number(), 0, 0]);
-        let (status, _) = self.send_with(stack.top, IRP_MJ_PNP, USAGE_NOTIFICATION, &parameters);
+        let Answered { status, irp, .. } = self.send_with(stack.top, IRP_MJ_PNP, USAGE_NOTIFICATION, &parameters);
         state.under_way.set(state.under_way.get() - 1);
         if let Some(files) = state.files.get(usage.number())
             && nt_success(status)
@@ -136,13 +136,13 @@ impl Machine {
             if before != Some(is_pagable(filter)) {
                 state.takes_part.set(true);
             }
-            self.check_power_pagable(stack, filter);
+            self.check_power_pagable(stack, filter, &irp);
         }
         status
     }
 
     /// A filter that changes DO_POWER_PAGABLE for usage notifications has it where it must, and nowhere else.
-    fn check_power_pagable(&self, stack: &DeviceStack, filter: usize) {
+    fn check_power_pagable(&self, stack: &DeviceStack, filter: usize, irp: &Rc<IrpRecord>) {
         let state = &stack.usage;
         let below = self.devices.below(filter);
         if state.under_way.get() != 0 || !state.takes_part.get() || below == 0 {
@@ -150,13 +150,15 @@ impl Machine {
         }
         let (ours, theirs) = (is_pagable(filter), is_pagable(below));
         if ours && !theirs && state.files(UsageType::Paging) > 0 {
-            self.violation(
+            self.violation_about(
+                Some(irp),
                 &rules::POWER_PAGABLE_AND_PAGING,
                 "a paging file is on the device, and the filter has DO_POWER_PAGABLE where the device below has not",
             );
         }
         if !ours && theirs && !state.any() && state.was_pagable.get() && !state.have_overlapped.get() {
-            self.violation(
+            self.violation_about(
+                Some(irp),
                 &rules::POWER_PAGABLE_AND_PAGING,
                 "no special file is on the device, and the filter has cleared DO_POWER_PAGABLE where the device below has it",
             );

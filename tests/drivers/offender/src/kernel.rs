@@ -33,10 +33,14 @@ statuses! {
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
+pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1b;
 pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
 pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
+pub(crate) const IRP_MN_CANCEL_REMOVE_DEVICE: u8 = 0x03;
+pub(crate) const IRP_MN_DEVICE_USAGE_NOTIFICATION: u8 = 0x16;
+pub(crate) const IRP_MN_SET_POWER: u8 = 0x02;
 /// No minor function: its number is reserved.
 pub(crate) const IRP_MN_RESERVED: u8 = 0x0e;
 pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;

@@ -23,7 +23,7 @@ use crate::{
         trace::What,
     },
     world::{
-        pnp::{PNP_DEVICE_NOT_DISABLEABLE, TARGET_DEVICE_RELATION, USAGE_NOTIFICATION},
+        pnp::{BUS_RELATIONS, PNP_DEVICE_NOT_DISABLEABLE, TARGET_DEVICE_RELATION, USAGE_NOTIFICATION},
         usage::{USAGE_TYPES, UsageType},
     },
 };
@@ -147,6 +147,10 @@ impl Disk {
             START => {
                 life.is_stopped.set(false);
                 self.release_held(machine);
+                // It has just seen what partitions there are.
+                machine
+                    .invalidated
+                    .relations(physical_of(machine, location), BUS_RELATIONS);
             }
             QUERY_REMOVE | QUERY_STOP if life.has_special_files() || self.refuses(minor) => {
                 return Some(STATUS_UNSUCCESSFUL);
@@ -169,14 +173,14 @@ impl Disk {
                 let before = irp::INFORMATION.get(record.address);
                 irp::INFORMATION.set(record.address, before | flags);
             }
-            USAGE_NOTIFICATION => return self.note_usage(location),
+            USAGE_NOTIFICATION => return self.note_usage(machine, location),
             _ => return None,
         }
         Some(STATUS_SUCCESS)
     }
 
     /// IRP_MN_DEVICE_USAGE_NOTIFICATION: a type that it does not know is not its business.
-    fn note_usage(&self, location: usize) -> Option<NtStatus> {
+    fn note_usage(&self, machine: &'static Machine, location: usize) -> Option<NtStatus> {
         let in_path = io_stack_location::ARGUMENT1.get(location) & 0xFF != 0;
         let usage = UsageType::of_number(io_stack_location::ARGUMENT2.get(location))?;
         let files = self.life.special_files.get(usage.number())?;
@@ -188,6 +192,8 @@ impl Disk {
         } else {
             files.get().saturating_sub(1)
         });
+        // Whether it can be disabled depends on it.
+        machine.invalidated.state(physical_of(machine, location));
         let device = io_stack_location::DEVICE_OBJECT.get(location);
         if self.sleep.was_pagable(device) {
             let needed_for_paging = UsageType::PAGED_FOR
@@ -207,14 +213,21 @@ impl Disk {
     }
 }
 
+/// The physical device below the one that a request was sent to.
+fn physical_of(machine: &Machine, location: usize) -> usize {
+    let device = io_stack_location::DEVICE_OBJECT.get(location);
+    match machine.devices.below(device) {
+        0 => device,
+        below => below,
+    }
+}
+
 /// IRP_MN_QUERY_DEVICE_RELATIONS: a disk has no children, and its target is itself.
 fn relations(machine: &'static Machine, record: &Rc<IrpRecord>, location: usize) -> Option<NtStatus> {
     if io_stack_location::ARGUMENT1.get(location) & 0xFFFF_FFFF != TARGET_DEVICE_RELATION {
         return None;
     }
-    let device = io_stack_location::DEVICE_OBJECT.get(location);
-    let below = machine.devices.below(device);
-    let physical = if below == 0 { device } else { below };
+    let physical = physical_of(machine, location);
     // DEVICE_RELATIONS with one object, which the bus driver references and the PnP manager gives back.
     let list = machine.kernel_block(16);
     guest::write(list, 1_u32);

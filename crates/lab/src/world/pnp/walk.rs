@@ -26,9 +26,14 @@ impl Walk {
         self.state.get() == PnpState::Started
     }
 
-    /// Whether the next step may be REMOVE.
-    pub(crate) fn may_be_removed(&self) -> bool {
-        self.state.get().legal().contains(&PnpStep::Remove)
+    /// In how many of 1000 cases the next step is REMOVE: seldom where there is more to see first.
+    pub(crate) fn removal_per_mille(&self) -> u32 {
+        match self.state.get() {
+            PnpState::Added => 80,
+            PnpState::RemovePending { .. } => 350,
+            PnpState::StartFailed | PnpState::SurpriseRemoved => 700,
+            _ => 0,
+        }
     }
 
     /// A legal step: a question in a third of the cases, and never REMOVE, which is chosen by who has ended the requests.
@@ -37,13 +42,18 @@ impl Walk {
         if state.is_asked() && random.chance(330) {
             return Some(QUESTIONS[random.index(QUESTIONS.len())]);
         }
-        let legal = state.legal().iter().filter(|&&step| step != PnpStep::Remove);
-        // A surprise ends the walk, so it is not taken as often as the others.
-        let usual: Vec<PnpStep> = legal
+        // What most of a walk goes through is a device that is started and goes on.
+        if matches!(state, PnpState::Added | PnpState::Stopped) && random.chance(600) {
+            return Some(PnpStep::Start);
+        }
+        let is_rare = |step| step == PnpStep::SurpriseRemoval && state.legal().len() > 1;
+        let others: Vec<PnpStep> = state
+            .legal()
+            .iter()
             .copied()
-            .filter(|&step| step != PnpStep::SurpriseRemoval || state.legal().len() < 3 || random.chance(250))
+            .filter(|&step| step != PnpStep::Remove && (!is_rare(step) || random.chance(250)))
             .collect();
-        usual.get(random.index(usual.len())).copied()
+        others.get(random.index(others.len())).copied()
     }
 
     /// The next step on the way to REMOVE; `None` where it has been made.

@@ -60,7 +60,7 @@ impl Machine {
         let names = ["disk", "second disk"];
         let mut lives: [Option<Life>; 2] = [None, None];
         for _ in 0..STEPS_MIN + random.below(STEPS_MIN) {
-            if random.chance(60) {
+            if random.chance(90) {
                 let stacks: Vec<&DeviceStack> = lives
                     .iter()
                     .flatten()
@@ -134,7 +134,7 @@ impl Machine {
     /// Something happens to a device.
     fn go_on(&'static self, mut life: Life, storm: &Storm<'_>) -> Option<Life> {
         let random = storm.random;
-        if life.walk.may_be_removed() && random.chance(500) {
+        if random.chance(life.walk.removal_per_mille()) {
             self.take_away(&mut life);
             if random.chance(500) {
                 self.delete_device(life.stack.bottom);

@@ -53,9 +53,12 @@ impl Machine {
             });
             self.nap(&[stack], random);
             if let Some(Some(irp)) = wait {
-                if random.chance(500) {
+                let was_cancelled = random.chance(500);
+                if was_cancelled {
                     self.cancel_irp(&irp);
                 }
+                let end = if was_cancelled { "cancelled" } else { "woke the machine" };
+                self.reporter.count(&format!("WAIT_WAKE {end}"), 1);
                 // It may not have arrived, or may have been kept above the disk.
                 while irp.owner.get() != crate::kernel::io::irp::Owner::Done {
                     disk.wake_machine(self);
