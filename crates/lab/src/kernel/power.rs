@@ -92,12 +92,10 @@ impl Machine {
             }
             done(machine, record);
         }));
-        if draws {
-            if self.power.inrush.replace(true) {
-                self.reporter.count("power requests that waited for their turn", 1);
-                self.power.waiting.borrow_mut().push_back((Rc::clone(&irp), top));
-                return Some(irp);
-            }
+        if draws && self.power.inrush.replace(true) {
+            self.reporter.count("power requests that waited for their turn", 1);
+            self.power.waiting.borrow_mut().push_back((Rc::clone(&irp), top));
+            return Some(irp);
         }
         self.send_power_irp(&irp, top);
         Some(irp)

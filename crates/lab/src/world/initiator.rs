@@ -3,13 +3,16 @@
 //! An initiator is a thread with a number of requests under way, each with a part of the medium of its own, so that it
 //! knows what a READ has to bring.
 
+mod cancel;
+mod verify;
+
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
 
 use super::{
-    disk::{DO_VERIFY_VOLUME, Disk, IOCTL_DISK_CHECK_VERIFY, MEDIUM_BYTES, SECTOR_BYTES, SL_OVERRIDE_VERIFY_VOLUME},
+    disk::{Disk, MEDIUM_BYTES, SECTOR_BYTES},
     mirror::{self, Mirror},
     stack::DeviceStack,
 };
@@ -23,9 +26,8 @@ use crate::{
         },
         layout::{device_object, io_stack_location, irp},
         random::Random,
-        scheduler::{APC_LEVEL, DISPATCH_LEVEL, Dpc},
+        scheduler::{APC_LEVEL, DISPATCH_LEVEL},
         status::{self, NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_VERIFY_REQUIRED, nt_success},
-        trace::What,
     },
     rules,
 };
@@ -402,50 +404,6 @@ impl Machine {
         mirror::stamp(place.buffer, bytes, stamp);
     }
 
-    /// Cancels a request that is about to be sent, or has a DPC do so later.
-    fn cancel_sometime(&'static self, irp: &Rc<IrpRecord>, workload: Workload, random: &Random) {
-        if random.chance(workload.cancel_before_per_mille) {
-            self.reporter.count("cancelled before they were sent", 1);
-            self.event(irp, What::Cancelled);
-            irp::CANCEL.set(irp.address, 1);
-        }
-        if !random.chance(workload.cancel_by_dpc_per_mille) {
-            return;
-        }
-        let at_ns = self.clock.now_ns() + random.below(workload.cancel_by_dpc_ns + 1);
-        let irp = Rc::clone(irp);
-        let cancel = move |machine: &'static Self| {
-            if irp.owner.get() != Owner::Done {
-                machine.reporter.count("cancelled by a DPC", 1);
-                machine.cancel_irp(&irp);
-            }
-        };
-        self.clock.at(
-            at_ns,
-            Box::new(move |machine| machine.queue_dpc(machine.some_processor(), Dpc::Native(Box::new(cancel)))),
-        );
-    }
-
-    /// What a file system does when it is told to: looks what is in the drive, with requests that go through meanwhile.
-    fn verify_volume(&'static self, device: usize) {
-        let thread = self.processor_data.thread(self.current());
-        let disk = self.device_to_verify(thread);
-        self.set_device_to_verify(thread, 0);
-        if disk != 0 {
-            device_object::FLAGS.set(disk, device_object::FLAGS.get(disk) & !DO_VERIFY_VOLUME);
-        }
-        let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
-        let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
-        let location = irp.stack_location(irp.stack_count);
-        io_stack_location::MAJOR_FUNCTION.set(location, IRP_MJ_DEVICE_CONTROL);
-        io_stack_location::FLAGS.set(location, SL_OVERRIDE_VERIFY_VOLUME);
-        io_stack_location::ARGUMENT3.set(location, IOCTL_DISK_CHECK_VERIFY);
-        irp::THREAD.set(irp.address, thread);
-        let status = self.send_and_wait_irp(&irp, device);
-        let end = if nt_success(status) { "" } else { " in vain" };
-        self.reporter.count(&format!("volumes verified{end}"), 1);
-    }
-
     /// Takes a request back that has been completed, and checks what it brought.
     fn collect(&self, target: &Target<'_>, place: &Place, workload: Workload, tally: &Tally) {
         let done =
@@ -532,21 +490,6 @@ impl Machine {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn maybe_cancel(&'static self, places: &[Place], workload: Workload, random: &Random) {
-        if !random.chance(workload.cancel_per_mille) {
-            return;
-        }
-        let irp = places[random.index(places.len())]
-            .request
-            .borrow()
-            .as_ref()
-            .map(|request| Rc::clone(&request.irp));
-        if let Some(irp) = irp {
-            self.reporter.count("cancelled by their sender", 1);
-            self.cancel_irp(&irp);
         }
     }
 

@@ -35,12 +35,6 @@ struct Life {
     traffic: Option<Traffic>,
 }
 
-impl Life {
-    fn may_nap(&self) -> bool {
-        self.walk.is_started()
-    }
-}
-
 /// What all devices of a run share.
 struct Storm<'a> {
     random: &'a Random,
@@ -64,7 +58,7 @@ impl Machine {
                 let stacks: Vec<&DeviceStack> = lives
                     .iter()
                     .flatten()
-                    .filter(|life| life.may_nap())
+                    .filter(|life| life.walk.is_started())
                     .map(|life| &life.stack)
                     .collect();
                 self.nap(&stacks, random);
