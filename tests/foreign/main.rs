@@ -57,8 +57,12 @@ fn expected(source: &Path) -> Option<String> {
 }
 
 fn run(image: &Path, scenario: &str) -> Report {
+    run_seeds(image, scenario, 40)
+}
+
+fn run_seeds(image: &Path, scenario: &str, seeds: u64) -> Report {
     let lab = Lab::open(image).unwrap_or_else(|error| panic!("{error}"));
-    let report = lab.scenario(scenario).seeds(1..=40).run();
+    let report = lab.scenario(scenario).seeds(1..=seeds).run();
     report.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -119,6 +123,34 @@ fn a_driver_that_is_clean_bears_the_failure_of_each_of_its_calls() {
             driver.name
         );
     }
+}
+
+#[test]
+#[ignore = "needs mingw-w64's compiler; cargo xtask test runs it"]
+fn each_good_driver_is_clean_in_every_other_scenario_too() {
+    let compiler = Compiler::find();
+    let drivers: Vec<Foreign> = sources().into_iter().filter(|driver| driver.rule.is_none()).collect();
+    let names: Vec<String> = drivers.iter().map(|driver| format!("{}_good", driver.name)).collect();
+    let images = compiler.build_all(
+        drivers
+            .iter()
+            .zip(&names)
+            .map(|(driver, name)| (driver.source.as_path(), name.as_str())),
+    );
+    let scenarios = lab::SCENARIOS.iter().map(|scenario| scenario.name);
+    let others: Vec<&str> = scenarios
+        .filter(|name| !SCENARIOS.contains(name) && *name != "lowres")
+        .collect();
+    let differences: Vec<String> = drivers
+        .iter()
+        .zip(&images)
+        .flat_map(|(driver, image)| {
+            others
+                .iter()
+                .filter_map(move |scenario| difference(driver, &run_seeds(image, scenario, 15)))
+        })
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]

@@ -102,7 +102,7 @@ structures! {
     io_stack_location: IoStackLocation, sizeof 0x48 {
         0x0 major_function: u8 => MAJOR_FUNCTION: u8,
         0x1 minor_function: u8 => MINOR_FUNCTION: u8,
-        0x2 flags: u8,
+        0x2 flags: u8 => FLAGS: u8,
         0x3 control: u8 => CONTROL: u8,
         0x8 argument1: usize => ARGUMENT1: usize,
         0x10 argument2: usize => ARGUMENT2: usize,

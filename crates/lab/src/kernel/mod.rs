@@ -23,6 +23,7 @@ mod load;
 pub(crate) mod mdl;
 pub(crate) mod observer;
 mod paging;
+pub(crate) mod power;
 pub(crate) mod random;
 pub(crate) mod registry;
 mod report;
@@ -51,13 +52,16 @@ use self::{
     io::{
         completion_ex::Wrappers,
         device::Devices,
+        invalidated::Invalidated,
         irp::{IrpRecord, Irps},
         remove_lock::RemoveLocks,
+        verify::DevicesToVerify,
     },
     load::Driver,
     mdl::Mdls,
     observer::{Moment, Observers, Planned},
     paging::Paging,
+    power::Power,
     random::Random,
     registry::{REG_DWORD, Registry},
     scheduler::Scheduler,
@@ -141,6 +145,10 @@ pub(crate) struct Machine {
     pub(crate) gate: Gate,
     /// The initiators' IRPs that have not been completed, by their serial numbers.
     pub(crate) outstanding: RefCell<BTreeMap<u64, Rc<IrpRecord>>>,
+    /// What the PnP manager was asked to ask again.
+    pub(crate) invalidated: Invalidated,
+    pub(crate) power: Power,
+    pub(crate) devices_to_verify: DevicesToVerify,
     pub(crate) observers: Observers,
     /// Calls that a script has said will fail.
     pub(crate) planned: Planned,
@@ -269,6 +277,9 @@ impl Machine {
             driver: RefCell::default(),
             gate,
             outstanding: RefCell::default(),
+            invalidated: Invalidated::default(),
+            power: Power::new(seed),
+            devices_to_verify: DevicesToVerify::default(),
             observers: Observers::default(),
             planned: Planned::default(),
             deadlocks: Deadlocks::default(),
@@ -334,9 +345,9 @@ impl Machine {
         self.trace(0, What::Phase { name });
     }
 
-    /// Lets calls that can fail do so from now on, or not.
-    pub(crate) fn set_failing(&self, failing: bool) {
-        self.failing.set(failing);
+    /// Lets calls that can fail do so from now on, or not; returns whether they could before.
+    pub(crate) fn set_failing(&self, failing: bool) -> bool {
+        self.failing.replace(failing)
     }
 
     /// Whether this call is made to fail.

@@ -113,6 +113,17 @@ rules! {
     REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove", enforced by "Request, RemoveDevice, MustSucceed" in "PnpRemove";
     "REMOVE_DEVICE does not fail.";
 
+    PNP_NOTICE_FAILED: "0xC4/0x43006" "PnpRemove", DV, Fatal, "fail-cancel-remove";
+    "SURPRISE_REMOVAL, STOP_DEVICE, CANCEL_STOP_DEVICE and CANCEL_REMOVE_DEVICE do not fail, also where memory runs out. A driver may not leave them at STATUS_NOT_SUPPORTED.";
+    DETACHED_BY_SURPRISE: "SDV/PnpSurpriseRemove" "PnpSurpriseRemove", SDV, Fatal, "remove-by-surprise", enforced by "RemoveDevice, MustSucceed, Request" in "PnpSurpriseRemove";
+    "A device is neither detached nor deleted for SURPRISE_REMOVAL: REMOVE_DEVICE is still to come.";
+    POWER_DOWN_FAILED: "SDV/PowerDownFail" "PowerDownFail", SDV, Fatal, "fail-power-down", enforced by "Request, MustPass" in "PowerDownFail";
+    "A SET_POWER to a sleeping state does not fail: who cannot sleep says so to QUERY_POWER.";
+    POWER_UP_FAILED: "SDV/PowerUpFail" "PowerUpFail", SDV, Fatal, "fail-power-up", enforced by "MustPass" in "PowerUpFail";
+    "A SET_POWER to the working state does not fail.";
+    POWER_PAGABLE_AND_PAGING: "LAB/PowerPagable" "DO_POWER_PAGABLE and the files on the device", Lab, Fatal, "lose-power-pagable";
+    "A filter that changes DO_POWER_PAGABLE for usage notifications has it cleared while a paging file is on the device and the device below has it cleared, and set again when the last file is gone or was refused.";
+
     RETURNED_AT_OTHER_IRQL: "0xC4/0x2001D" "IrqlReturn", DV, Fatal, "return-at-other-irql", enforced by "SpinLockGuard, Dispatch" in "IrqlReturn";
     "A driver's routine returns at the IRQL that it was called at. For a dispatch routine this is 0xC9/0x05 as well.";
     COMPLETION_ROUTINE_CHANGED_IRQL: "0xC4/0xFA" "completion routine changed the IRQL", DV, Fatal, "completion-routine-changes-irql";

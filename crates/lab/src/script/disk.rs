@@ -111,6 +111,10 @@ impl ScriptedDisk {
         self.next.borrow_mut().push_back(answer);
     }
 
+    pub(super) fn forget_next(&self) {
+        self.next.borrow_mut().clear();
+    }
+
     pub(super) fn take_arrivals(&self) -> Vec<Arrival> {
         self.arrivals.take()
     }

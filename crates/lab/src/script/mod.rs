@@ -36,7 +36,9 @@
 mod call;
 mod device;
 mod disk;
+mod lifecycle;
 mod play;
+mod points;
 mod registry;
 mod request;
 mod sender;
@@ -51,7 +53,9 @@ pub use self::{
     call::Call,
     device::{Device, LowerDevice},
     disk::{Answer, Arrival},
+    lifecycle::{PnpMove, PnpStep, UsageType, orders},
     play::ScriptError,
+    points::Point,
     registry::RegistryKey,
     request::{Request, Sent},
     world::World,

@@ -25,6 +25,16 @@ pub enum ScriptError {
     /// The script panicked, as where something that it asserts does not hold.
     #[error("{0}")]
     Failed(String),
+    /// It happened at one of the points that a script was played at.
+    #[error("at point {number}, {name}: {reason}")]
+    AtPoint {
+        /// The number of the point.
+        number: usize,
+        /// The driver's call that it is at.
+        name: String,
+        /// What happened.
+        reason: Box<ScriptError>,
+    },
     /// The script could not be played, or not to its end.
     #[error("{0}")]
     Error(String),

@@ -21,7 +21,7 @@ use crate::{
         status::{self, NtStatus, nt_success},
     },
     supervise::Watchdog,
-    world::stack::pnp,
+    world::pnp::PnpStep,
 };
 
 const SECTOR_BYTES: u16 = 512;
@@ -232,12 +232,12 @@ impl World {
     ///
     /// It is attached to nothing.
     pub fn remove(&self, filter: Device) {
-        self.remove_after(filter, pnp::QUERY_REMOVE_DEVICE);
+        self.remove_after(filter, PnpStep::QueryRemove.minor());
     }
 
     /// As [`Self::remove`], where the device is gone before anybody could ask.
     pub fn surprise_remove(&self, filter: Device) {
-        self.remove_after(filter, pnp::SURPRISE_REMOVAL);
+        self.remove_after(filter, PnpStep::SurpriseRemoval.minor());
     }
 
     fn remove_after(&self, filter: Device, first: u8) {

@@ -10,9 +10,21 @@
 //! - to fail it, with one of a few statuses that disks give.
 //!
 //! A request that is pending can be cancelled. Data is copied when the request is completed. A request beyond the end
-//! of the medium fails. What real disks do besides (short transfers, limits of a transfer's length) is not here.
+//! of the medium fails. Where its [`Habits`] say so it also transfers less than was asked for, refuses what is longer than its
+//! longest transfer, keeps requests until they are cancelled, and has a medium that is changed (`media`).
+//!
+//! A disk that is stopped or asleep keeps what comes until it is started or awake again, and one that is gone fails
+//! everything. What it answers the PnP manager is in `pnp`, the power manager in `power`.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+mod media;
+mod pnp;
+mod power;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use crate::{
     guest,
@@ -24,18 +36,23 @@ use crate::{
                 IRP_MJ_READ, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
             },
             device::{DO_BUFFERED_IO, DO_DIRECT_IO, Native},
-            irp::{IrpRecord, Owner, SL_PENDING_RETURNED},
+            irp::{IrpRecord, Origin, Owner, SL_PENDING_RETURNED},
         },
         layout::{device_object, io_stack_location, irp, mdl},
         random::Random,
         scheduler::{DISPATCH_LEVEL, Dpc},
         status::{
             NtStatus, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_DEVICE_DATA_ERROR, STATUS_DEVICE_NOT_READY,
-            STATUS_END_OF_FILE, STATUS_INVALID_DEVICE_REQUEST, STATUS_IO_DEVICE_ERROR, STATUS_IO_TIMEOUT,
-            STATUS_PENDING, STATUS_SUCCESS,
+            STATUS_END_OF_FILE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_IO_DEVICE_ERROR,
+            STATUS_IO_TIMEOUT, STATUS_PENDING, STATUS_SUCCESS,
         },
         trace::What,
     },
+};
+
+pub(crate) use self::{
+    media::{DO_VERIFY_VOLUME, IOCTL_DISK_CHECK_VERIFY, SL_OVERRIDE_VERIFY_VOLUME},
+    power::POWER_SYSTEM_WORKING,
 };
 
 /// The size of the medium.
@@ -59,46 +76,141 @@ pub(crate) struct Habits {
     pub(crate) error_per_mille: u32,
     pub(crate) latency_min_ns: u64,
     pub(crate) latency_span_ns: u64,
+    /// Transfers fewer bytes than were asked for, and says so.
+    pub(crate) short_per_mille: u32,
+    /// Keeps a request until it is cancelled.
+    pub(crate) never_per_mille: u32,
+    /// Refuses what the PnP and the power manager ask and a disk may refuse.
+    pub(crate) refuse_per_mille: u32,
+    /// Answers the PnP manager later, at DISPATCH_LEVEL.
+    pub(crate) pend_pnp_per_mille: u32,
+    /// Refuses longer transfers.
+    pub(crate) transfer_bytes_max: usize,
+    /// Has a medium that can be taken out.
+    pub(crate) removable: bool,
+}
+
+impl Default for Habits {
+    /// A disk that does nothing unusual.
+    fn default() -> Self {
+        Self {
+            at_once_per_mille: 250,
+            error_per_mille: 0,
+            latency_min_ns: 20_000,
+            latency_span_ns: 400_000,
+            short_per_mille: 0,
+            never_per_mille: 0,
+            refuse_per_mille: 0,
+            pend_pnp_per_mille: 0,
+            transfer_bytes_max: usize::MAX,
+            removable: false,
+        }
+    }
 }
 
 /// The disk.
 pub(crate) struct Disk {
-    habits: Habits,
+    habits: Cell<Habits>,
     random: Random,
     medium: RefCell<Vec<u8>>,
     pending: RefCell<BTreeMap<u64, (Rc<IrpRecord>, usize)>>,
+    /// The serial numbers of those that wait until the disk is started, or awake.
+    held: RefCell<Vec<u64>>,
+    is_written: Cell<bool>,
+    media: media::Media,
+    life: pnp::Life,
+    sleep: power::Sleep,
 }
 
 impl Disk {
-    pub(crate) fn new(seed: u64, habits: Habits) -> Self {
+    /// The disk called `name`: two with different names make different choices with the same seed.
+    pub(crate) fn new(seed: u64, name: &str, habits: Habits) -> Self {
         Self {
-            habits,
-            random: Random::new(seed, "disk"),
+            habits: Cell::new(habits),
+            random: Random::new(seed, name),
             medium: RefCell::new(vec![0; MEDIUM_BYTES]),
             pending: RefCell::default(),
+            held: RefCell::default(),
+            is_written: Cell::new(false),
+            media: media::Media::default(),
+            life: pnp::Life::default(),
+            sleep: power::Sleep::default(),
         }
+    }
+
+    /// Whether nothing has been transferred yet, so that every byte of the medium is zero.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_written.get()
     }
 
     /// Cancels a request that is pending here. False where it is not.
     pub(crate) fn cancel(&self, machine: &'static Machine, record: &Rc<IrpRecord>) -> bool {
-        let Some((_, visit)) = self.pending.borrow_mut().remove(&record.serial) else {
-            return false;
+        let kept = self.pending.borrow_mut().remove(&record.serial);
+        let Some((_, visit)) = kept else {
+            return self.cancel_waking(machine, record);
         };
         self.complete(machine, record, visit, STATUS_CANCELLED, 0);
         true
     }
 
-    fn pend(&self, machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize, disk: Rc<Self>) -> NtStatus {
+    /// Serves a request for data, or the like.
+    fn serve(self: &Rc<Self>, machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize) -> NtStatus {
+        let habits = self.habits.get();
+        if let Some(status) = self.life.refusal() {
+            self.complete(machine, record, visit, status, 0);
+            return status;
+        }
+        if self.life.is_stopped() || self.sleep.is_asleep() {
+            machine.reporter.count("requests that waited for the disk", 1);
+            self.keep(machine, record, visit);
+            self.held.borrow_mut().push(record.serial);
+            return self.cancelled_before(machine, record);
+        }
+        if record.origin == Origin::Initiator && self.random.chance(habits.never_per_mille) {
+            machine.reporter.count("requests that the disk kept until cancelled", 1);
+            self.keep(machine, record, visit);
+            return self.cancelled_before(machine, record);
+        }
+        if !self.random.chance(habits.at_once_per_mille) {
+            self.keep(machine, record, visit);
+            self.serve_later(machine, record, visit);
+            machine.schedule_point();
+            return STATUS_PENDING;
+        }
+        let (status, information) = self.carry_out(machine, record);
+        self.complete(machine, record, visit, status, information);
+        status
+    }
+
+    /// Marks a request pending and keeps it.
+    fn keep(&self, machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize) {
         let device = record.visit(visit, |visit| visit.device_serial);
         let location = irp::CURRENT_STACK_LOCATION.get(record.address);
         let control = io_stack_location::CONTROL.get(location);
         io_stack_location::CONTROL.set(location, control | SL_PENDING_RETURNED);
         machine.event(record, What::MarkedPending { device });
-        let latency = self.habits.latency_min_ns + self.random.below(self.habits.latency_span_ns + 1);
+        self.pending
+            .borrow_mut()
+            .insert(record.serial, (Rc::clone(record), visit));
+    }
+
+    /// Who keeps a request without an end in sight looks whether it has been cancelled on its way.
+    fn cancelled_before(&self, machine: &'static Machine, record: &Rc<IrpRecord>) -> NtStatus {
+        if irp::CANCEL.get(record.address) != 0 {
+            self.cancel(machine, record);
+        }
+        machine.schedule_point();
+        STATUS_PENDING
+    }
+
+    /// Has a request that is kept served after some time.
+    fn serve_later(self: &Rc<Self>, machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize) {
+        let device = record.visit(visit, |visit| visit.device_serial);
+        let habits = self.habits.get();
+        let latency = habits.latency_min_ns + self.random.below(habits.latency_span_ns + 1);
         let until_ns = machine.clock.now_ns() + latency;
         machine.event(record, What::Pended { device, until_ns });
-        let serial = record.serial;
-        self.pending.borrow_mut().insert(serial, (Rc::clone(record), visit));
+        let (disk, serial) = (Rc::clone(self), record.serial);
         machine.clock.at(
             until_ns,
             Box::new(move |machine| {
@@ -109,14 +221,37 @@ impl Disk {
                 );
             }),
         );
-        machine.schedule_point();
-        STATUS_PENDING
+    }
+
+    /// Serves what had to wait until the disk was started or awake.
+    fn release_held(self: &Rc<Self>, machine: &'static Machine) {
+        if self.life.is_stopped() || self.sleep.is_asleep() {
+            return;
+        }
+        for serial in self.held.take() {
+            let kept = self.pending.borrow().get(&serial).cloned();
+            if let Some((record, visit)) = kept {
+                self.serve_later(machine, &record, visit);
+            }
+        }
+    }
+
+    /// Fails everything that is kept here.
+    fn fail_all(&self, machine: &'static Machine, status: NtStatus) {
+        self.held.take();
+        loop {
+            let first = self.pending.borrow_mut().pop_first();
+            let Some((_, (record, visit))) = first else {
+                return;
+            };
+            self.complete(machine, &record, visit, status, 0);
+        }
     }
 
     fn serve_pending(&self, machine: &'static Machine, serial: u64) {
         let pending = self.pending.borrow_mut().remove(&serial);
         if let Some((record, visit)) = pending {
-            let (status, information) = self.carry_out(&record);
+            let (status, information) = self.carry_out(machine, &record);
             self.complete(machine, &record, visit, status, information);
         }
     }
@@ -140,20 +275,30 @@ impl Disk {
     }
 
     /// Does what is asked for; returns the status and the information.
-    fn carry_out(&self, record: &IrpRecord) -> (NtStatus, usize) {
+    fn carry_out(&self, machine: &'static Machine, record: &IrpRecord) -> (NtStatus, usize) {
+        let habits = self.habits.get();
         let location = irp::CURRENT_STACK_LOCATION.get(record.address);
         let major = io_stack_location::MAJOR_FUNCTION.get(location);
+        if habits.removable
+            && let Some(status) = self.check_media(machine, record, location)
+        {
+            return (status, 0);
+        }
         if !matches!(major, IRP_MJ_READ | IRP_MJ_WRITE | IRP_MJ_FLUSH_BUFFERS) {
             return (STATUS_SUCCESS, 0);
         }
-        if self.random.chance(self.habits.error_per_mille) {
+        if self.random.chance(habits.error_per_mille) {
             return (ERRORS[self.random.index(ERRORS.len())], 0);
         }
         if major == IRP_MJ_FLUSH_BUFFERS {
             return (STATUS_SUCCESS, 0);
         }
-        let bytes = io_stack_location::ARGUMENT1.get(location) & 0xFFFF_FFFF;
+        let mut bytes = io_stack_location::ARGUMENT1.get(location) & 0xFFFF_FFFF;
         let offset = io_stack_location::ARGUMENT3.get(location);
+        if bytes > habits.transfer_bytes_max {
+            machine.reporter.count("transfers that were too long for the disk", 1);
+            return (STATUS_INVALID_PARAMETER, 0);
+        }
         if offset.checked_add(bytes).is_none_or(|end| end > MEDIUM_BYTES) {
             return (STATUS_END_OF_FILE, 0);
         }
@@ -161,6 +306,10 @@ impl Disk {
         let Some(buffer) = buffer_of(record.address, device_object::FLAGS.get(device)) else {
             return (STATUS_INVALID_DEVICE_REQUEST, 0);
         };
+        if bytes > SECTOR_BYTES && self.random.chance(habits.short_per_mille) {
+            machine.reporter.count("short transfers", 1);
+            bytes = SECTOR_BYTES * (1 + self.random.index(bytes / SECTOR_BYTES - 1));
+        }
         let mut medium = self.medium.borrow_mut();
         let part = &mut medium[offset..offset + bytes];
         if major == IRP_MJ_READ {
@@ -169,6 +318,12 @@ impl Disk {
             guest::read_bytes(buffer, part);
         }
         record.transferred.set(true);
+        record
+            .transferred_bytes
+            .set(record.transferred_bytes.get().saturating_add(bytes));
+        if major == IRP_MJ_WRITE {
+            self.is_written.set(true);
+        }
         (STATUS_SUCCESS, bytes)
     }
 }
@@ -203,23 +358,12 @@ impl Native for DiskDriver {
             | IRP_MJ_WRITE
             | IRP_MJ_FLUSH_BUFFERS
             | IRP_MJ_DEVICE_CONTROL
-            | IRP_MJ_INTERNAL_DEVICE_CONTROL => {
-                if !disk.random.chance(disk.habits.at_once_per_mille) {
-                    return disk.pend(machine, record, visit, Rc::clone(disk));
-                }
-                let (status, information) = disk.carry_out(record);
-                disk.complete(machine, record, visit, status, information);
-                status
-            }
-            IRP_MJ_PNP | IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL => {
-                // The bottom of the stack: what it knows succeeds, and the rest keeps the status that it has.
-                let minor = io_stack_location::MINOR_FUNCTION.get(location);
-                let status = if major == IRP_MJ_POWER || (major == IRP_MJ_PNP && (minor <= 6 || minor == 0x17)) {
-                    STATUS_SUCCESS
-                } else {
-                    irp::STATUS.get(record.address)
-                };
-                irp::STATUS.set(record.address, status);
+            | IRP_MJ_INTERNAL_DEVICE_CONTROL => disk.serve(machine, record, visit),
+            IRP_MJ_PNP => disk.pnp(machine, record, visit),
+            IRP_MJ_POWER => disk.power(machine, record, visit),
+            IRP_MJ_SYSTEM_CONTROL => {
+                // The bottom of the stack: nobody here provides anything, so the request keeps the status that it has.
+                let status = irp::STATUS.get(record.address);
                 machine.complete(record, Some(visit));
                 status
             }

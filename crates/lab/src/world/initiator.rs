@@ -3,17 +3,20 @@
 //! An initiator is a thread with a number of requests under way, each with a part of the medium of its own, so that it
 //! knows what a READ has to bring.
 
+mod cancel;
+mod verify;
+
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
 
 use super::{
-    disk::{MEDIUM_BYTES, SECTOR_BYTES},
+    disk::{Disk, MEDIUM_BYTES, SECTOR_BYTES},
+    mirror::{self, Mirror},
     stack::DeviceStack,
 };
 use crate::{
-    guest,
     kernel::{
         Machine,
         io::{
@@ -25,8 +28,8 @@ use crate::{
         },
         layout::{device_object, io_stack_location, irp},
         random::Random,
-        scheduler::DISPATCH_LEVEL,
-        status::{self, NtStatus, STATUS_PENDING, nt_success},
+        scheduler::{APC_LEVEL, DISPATCH_LEVEL},
+        status::{self, NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_VERIFY_REQUIRED, nt_success},
     },
     rules,
 };
@@ -60,6 +63,54 @@ pub(crate) struct Workload {
     pub(crate) paging_per_mille: u32,
     pub(crate) at_dispatch_per_mille: u32,
     pub(crate) cancel_per_mille: u32,
+    /// In how many it is sent at APC_LEVEL, as paging I/O of the memory manager is.
+    pub(crate) at_apc_per_mille: u32,
+    /// In how many it has been cancelled before it is sent.
+    pub(crate) cancel_before_per_mille: u32,
+    /// In how many a DPC cancels it, at some moment until this long after it was sent.
+    pub(crate) cancel_by_dpc_per_mille: u32,
+    pub(crate) cancel_by_dpc_ns: u64,
+    /// Whether the initiators verify the volume when they are told to, as file systems do.
+    pub(crate) verifies: bool,
+}
+
+impl Default for Workload {
+    /// READs to the disk and nothing special about them.
+    fn default() -> Self {
+        Self {
+            requests: 100,
+            initiators: 2,
+            depth: 8,
+            reads_only: false,
+            of_disk: true,
+            paging_per_mille: 0,
+            at_dispatch_per_mille: 0,
+            cancel_per_mille: 0,
+            at_apc_per_mille: 0,
+            cancel_before_per_mille: 0,
+            cancel_by_dpc_per_mille: 0,
+            cancel_by_dpc_ns: 0,
+            verifies: false,
+        }
+    }
+}
+
+/// A workload that is under way.
+pub(crate) struct Traffic {
+    tally: Rc<Tally>,
+    device: usize,
+}
+
+impl Traffic {
+    /// Has the initiators begin nothing more.
+    pub(crate) fn stop(&self) {
+        self.tally.left.set(0);
+    }
+
+    /// Whether a request has been sent and has not ended.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.tally.under_way.get() > 0
+    }
 }
 
 /// What the requests of the [`COUNTED`] major functions that failed ended with is counted under this and the status's name.
@@ -70,10 +121,23 @@ struct Place {
     buffer: usize,
     mdl: usize,
     medium: usize,
-    /// The byte that its part of the medium begins with, and the length after which it is there again; `None` where a
-    /// WRITE failed.
-    written: RefCell<Option<(u8, usize)>>,
+    /// What its part of the medium holds.
+    mirror: Mirror,
     request: RefCell<Option<Request>>,
+}
+
+/// What an initiator sends its requests to.
+struct Target<'disk> {
+    device: usize,
+    lower: Option<&'disk Disk>,
+    /// Whether nothing has been written to the medium.
+    is_empty: bool,
+}
+
+impl Target<'_> {
+    fn media_changes(&self) -> u64 {
+        self.lower.map_or(0, Disk::media_changes)
+    }
 }
 
 /// A request that is under way.
@@ -81,7 +145,8 @@ struct Request {
     irp: Rc<IrpRecord>,
     major: u8,
     bytes: usize,
-    fill: u8,
+    stamp: u64,
+    is_paging: bool,
 }
 
 /// What initiators count together.
@@ -95,6 +160,7 @@ pub(crate) struct Tally {
     running: Cell<usize>,
     counted: [Counted; COUNTED.len()],
     internal_device_control: Cell<u64>,
+    must_verify: Cell<bool>,
 }
 
 /// The major functions that are counted apart, each with the name that it is counted under.
@@ -131,19 +197,38 @@ fn add(counter: &Cell<u64>, by: u64) {
 impl Machine {
     /// Runs a workload to its end.
     pub(crate) fn run_workload(&'static self, stack: &DeviceStack, workload: Workload) {
+        let traffic = self.start_workload(stack, workload);
+        self.finish_workload(&traffic);
+    }
+
+    /// Has the initiators of a workload begin, while the running thread goes on.
+    pub(crate) fn start_workload(&'static self, stack: &DeviceStack, workload: Workload) -> Traffic {
         let tally = Rc::new(Tally::default());
         tally.left.set(workload.requests);
         tally.running.set(workload.initiators);
         let device = stack.top;
         let main = self.current();
+        let is_empty = stack.lower.as_ref().is_some_and(|disk| disk.is_empty());
         for number in 0..workload.initiators {
-            let tally = Rc::clone(&tally);
+            let (tally, lower) = (Rc::clone(&tally), stack.lower.clone());
             self.spawn(&format!("initiator {}", number + 1), move |machine| {
-                machine.initiate(device, number, workload, &tally);
+                let target = Target {
+                    device,
+                    lower: lower.as_deref(),
+                    is_empty,
+                };
+                machine.initiate(&target, number, workload, &tally);
                 tally.running.set(tally.running.get() - 1);
                 machine.wake(main);
             });
         }
+        Traffic { tally, device }
+    }
+
+    /// Waits until the initiators have ended, and counts what they did.
+    pub(crate) fn finish_workload(&'static self, traffic: &Traffic) {
+        let Traffic { tally, device } = traffic;
+        let (device, main) = (*device, self.current());
         let mut handle_closed = false;
         while tally.running.get() > 0 {
             // What a driver keeps for ever has to be let go of when its sender closes the handle, and not before.
@@ -185,14 +270,18 @@ impl Machine {
         self.send_and_wait(device, IRP_MJ_CLEANUP, 0);
     }
 
-    fn initiate(&'static self, device: usize, number: usize, workload: Workload, tally: &Rc<Tally>) {
+    fn initiate(&'static self, target: &Target<'_>, number: usize, workload: Workload, tally: &Rc<Tally>) {
+        let device = target.device;
         let random = Random::new(self.config.seed, &format!("initiator {number}"));
         let places: Vec<Place> = (0..workload.depth)
-            .map(|index| self.request_place(number * workload.depth + index))
+            .map(|index| self.request_place(target, number * workload.depth + index))
             .collect();
         loop {
             for place in &places {
-                self.collect(place, workload, tally);
+                self.collect(target, place, workload, tally);
+            }
+            if workload.verifies && tally.must_verify.replace(false) {
+                self.verify_volume(device);
             }
             let mut sent = false;
             for place in &places {
@@ -226,7 +315,7 @@ impl Machine {
         }
     }
 
-    fn request_place(&self, index: usize) -> Place {
+    fn request_place(&self, target: &Target<'_>, index: usize) -> Place {
         let buffer = self.kernel_block(TRANSFER_BYTES_MAX);
         let bytes = u32::try_from(TRANSFER_BYTES_MAX).unwrap_or_default();
         let mdl = self
@@ -237,7 +326,7 @@ impl Machine {
             buffer,
             mdl,
             medium: (index * TRANSFER_BYTES_MAX) % MEDIUM_BYTES,
-            written: RefCell::new(Some((0, TRANSFER_BYTES_MAX))),
+            mirror: Mirror::new(TRANSFER_BYTES_MAX, target.is_empty, target.media_changes()),
             request: RefCell::default(),
         }
     }
@@ -274,12 +363,11 @@ impl Machine {
         io_stack_location::CONTROL.set(location, SL_INVOKE_ALWAYS);
         irp::THREAD.set(irp.address, self.processor_data.thread(self.current()));
         let mut bytes = 0;
-        let mut fill = 0;
+        let stamp = irp.serial;
         if transfers {
             let sectors = random.below((TRANSFER_BYTES_MAX / SECTOR_BYTES / 8) as u64) + 1;
             bytes = SECTOR_BYTES * usize::try_from(sectors).unwrap_or(1);
-            fill = (irp.serial % 251) as u8;
-            self.describe_transfer(device, place, &irp, bytes, major, fill);
+            self.describe_transfer(device, place, &irp, bytes, major, stamp);
             if random.chance(workload.paging_per_mille) {
                 let synchronous = if random.chance(500) {
                     IRP_SYNCHRONOUS_PAGING_IO
@@ -300,7 +388,8 @@ impl Machine {
             irp: Rc::clone(&irp),
             major,
             bytes,
-            fill,
+            stamp,
+            is_paging: irp::FLAGS.get(irp.address) & IRP_PAGING_IO != 0,
         });
         tally.under_way.set(tally.under_way.get() + 1);
         tally
@@ -308,18 +397,18 @@ impl Machine {
             .set(tally.under_way_max.get().max(tally.under_way.get()));
         let context = self.current();
         *irp.done.borrow_mut() = Some(Box::new(move |machine, _| machine.wake(context)));
-        let at_dispatch = transfers && random.chance(workload.at_dispatch_per_mille);
-        if at_dispatch {
+        self.cancel_sometime(&irp, workload, random);
+        if transfers && random.chance(workload.at_dispatch_per_mille) {
             context.irql.set(DISPATCH_LEVEL);
+        } else if transfers && random.chance(workload.at_apc_per_mille) {
+            context.irql.set(APC_LEVEL);
         }
         self.send_from_initiator(&irp, device);
-        if at_dispatch {
-            context.irql.set(0);
-        }
+        context.irql.set(0);
     }
 
     /// Writes the parameters of a READ or WRITE, and the data of the latter.
-    fn describe_transfer(&self, device: usize, place: &Place, irp: &IrpRecord, bytes: usize, major: u8, fill: u8) {
+    fn describe_transfer(&self, device: usize, place: &Place, irp: &IrpRecord, bytes: usize, major: u8, stamp: u64) {
         let location = irp.stack_location(irp.stack_count);
         io_stack_location::ARGUMENT1.set(location, bytes);
         io_stack_location::ARGUMENT3.set(location, place.medium);
@@ -329,18 +418,12 @@ impl Machine {
             irp::SYSTEM_BUFFER.set(irp.address, place.buffer);
         }
         irp::USER_BUFFER.set(irp.address, place.buffer);
-        // The first and the last byte of what is transferred stand for all of it, which keeps a run quick.
-        if major == IRP_MJ_WRITE {
-            guest::write(place.buffer, fill);
-            guest::write(place.buffer + bytes - 1, fill);
-        } else {
-            guest::write(place.buffer, !fill);
-            guest::write(place.buffer + bytes - 1, !fill);
-        }
+        let stamp = if major == IRP_MJ_WRITE { stamp } else { !stamp };
+        mirror::stamp(place.buffer, bytes, stamp);
     }
 
     /// Takes a request back that has been completed, and checks what it brought.
-    fn collect(&self, place: &Place, workload: Workload, tally: &Tally) {
+    fn collect(&self, target: &Target<'_>, place: &Place, workload: Workload, tally: &Tally) {
         let done =
             place.request.borrow().as_ref().is_some_and(|request| {
                 request.irp.owner.get() == Owner::Done && request.irp.sent_returned.get().is_some()
@@ -353,6 +436,7 @@ impl Machine {
         };
         tally.under_way.set(tally.under_way.get() - 1);
         let status = request.irp.final_status.get();
+        let other_medium = place.mirror.follow_media(target.media_changes());
         if nt_success(status) {
             tally.succeeded.set(tally.succeeded.get() + 1);
             if let Some(counted) = tally.counted(request.major) {
@@ -361,7 +445,7 @@ impl Machine {
                     add(&counted.bytes_transferred, request.irp.final_information.get() as u64);
                 }
             }
-            if workload.of_disk {
+            if workload.of_disk && !other_medium {
                 self.check_data(place, &request);
             }
         } else {
@@ -372,7 +456,13 @@ impl Machine {
                 self.reporter.count(&format!("{ENDED_WITH}{}", status::name(status)), 1);
             }
             if request.major == IRP_MJ_WRITE {
-                *place.written.borrow_mut() = None;
+                place.mirror.wrote(request.stamp, request.bytes, 0);
+            }
+            if status == STATUS_VERIFY_REQUIRED {
+                tally.must_verify.set(true);
+            }
+            if request.is_paging && status == STATUS_INSUFFICIENT_RESOURCES {
+                self.reporter.count("paging I/O failed for want of memory", 1);
             }
         }
     }
@@ -381,54 +471,44 @@ impl Machine {
         if !request.irp.transferred.get() {
             // The driver served it by itself, so what is on the medium is not known any more.
             if request.major == IRP_MJ_WRITE {
-                *place.written.borrow_mut() = None;
+                place.mirror.forget();
             }
             return;
         }
         let information = request.irp.final_information.get();
-        if information != request.bytes {
+        // A driver may have sent it down in parts, one after the other.
+        let sent_by_disk = request.irp.transferred_bytes.get().min(request.bytes);
+        if information != sent_by_disk {
             self.violation_about(
                 Some(&request.irp),
                 &rules::DATA_CHANGED,
                 &format!(
-                    "a transfer of {} bytes succeeded with an information of {information}",
+                    "a transfer of {} bytes, of which the disk transferred {sent_by_disk}, succeeded with an information of \
+                     {information}",
                     request.bytes
                 ),
             );
         }
         match request.major {
-            IRP_MJ_WRITE => {
-                *place.written.borrow_mut() = Some((request.fill, request.bytes));
-            }
+            IRP_MJ_WRITE => place.mirror.wrote(request.stamp, request.bytes, information),
             IRP_MJ_READ => {
-                let Some((fill, known)) = *place.written.borrow() else {
-                    return;
-                };
-                let first = guest::read::<u8>(place.buffer);
-                let last = guest::read::<u8>(place.buffer + request.bytes - 1);
-                if first != fill || (request.bytes == known && last != fill) {
+                if let Err(difference) = place.mirror.compare(place.buffer, information) {
+                    let mirror::Difference {
+                        sector,
+                        found: [first, last],
+                        expected,
+                    } = difference;
                     self.violation_about(
                         Some(&request.irp),
                         &rules::DATA_CHANGED,
-                        &format!("a READ brought {first:#04x} and {last:#04x} where {fill:#04x} had been written"),
+                        &format!(
+                            "a READ brought {first:#x} and {last:#x} in its sector {sector}, where {expected:#x} had been \
+                             written"
+                        ),
                     );
                 }
             }
             _ => {}
-        }
-    }
-
-    fn maybe_cancel(&'static self, places: &[Place], workload: Workload, random: &Random) {
-        if !random.chance(workload.cancel_per_mille) {
-            return;
-        }
-        let irp = places[random.index(places.len())]
-            .request
-            .borrow()
-            .as_ref()
-            .map(|request| Rc::clone(&request.irp));
-        if let Some(irp) = irp {
-            self.cancel_irp(&irp);
         }
     }
 

@@ -5,8 +5,9 @@
 //! gives up is here: it must give up cleanly.
 
 use super::{
-    scenario::Scenario,
-    stack::{DeviceStack, pnp},
+    pnp::PnpStep,
+    scenario::{Play, Scenario},
+    stack::DeviceStack,
 };
 use crate::{
     kernel::{
@@ -24,7 +25,7 @@ pub(super) const LOWRES: Scenario = Scenario {
     name: NAME,
     about: "what mixed does, in a run of its own for each call of the driver that can fail, with just that one failing",
     requests: 300,
-    reads_only: false,
+    play: Play::Mixed,
 };
 
 impl Scenario {
@@ -70,7 +71,7 @@ impl Machine {
     /// Starts the device. False where the driver refused because a call was made to fail; the device is then removed.
     pub(super) fn start_or_remove(&'static self, stack: &mut DeviceStack) -> bool {
         self.phase("START_DEVICE");
-        let started = self.send_pnp(stack, pnp::START_DEVICE);
+        let started = self.pnp_step(stack, PnpStep::Start);
         if nt_success(started) || !self.sites.any_failed() {
             return true;
         }

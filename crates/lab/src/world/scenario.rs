@@ -1,12 +1,33 @@
 //! What is played with a driver: a life from DriverEntry to its unload, with requests in between.
+//!
+//! What is particular to one scenario is in a file of its own.
+
+mod cancel;
+mod lifecycle;
+mod media;
+mod paging;
+mod power;
+
+use std::rc::Rc;
 
 use super::{
     disk::Habits,
     initiator::Workload,
     lowres,
-    stack::{DeviceStack, pnp},
+    pnp::PnpStep,
+    stack::{DeviceStack, DiskKind},
+    usage::UsageType,
 };
-use crate::kernel::{Machine, io::not_understood::RESERVED_PNP_MINOR, layout::driver_object, random::Random};
+use crate::kernel::{
+    Machine,
+    io::{
+        device::{DO_POWER_INRUSH, DO_POWER_PAGABLE},
+        not_understood::RESERVED_PNP_MINOR,
+    },
+    layout::driver_object,
+    random::Random,
+    status::nt_success,
+};
 
 /// A scenario.
 pub struct Scenario {
@@ -16,30 +37,70 @@ pub struct Scenario {
     pub about: &'static str,
     /// How many requests it sends unless it is told otherwise.
     pub requests: u64,
-    pub(super) reads_only: bool,
+    pub(super) play: Play,
+}
+
+/// What a scenario plays with a device that is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Play {
+    Read,
+    Mixed,
+    Lifecycle,
+    Paging,
+    Power,
+    Cancel,
+    Media,
 }
 
 /// Every scenario.
-pub static SCENARIOS: [Scenario; 3] = [
+pub static SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "read",
         about: "READs only, from two initiators, between AddDevice and REMOVE_DEVICE",
         requests: 200,
-        reads_only: true,
+        play: Play::Read,
     },
     Scenario {
         name: "mixed",
         about: "READ, WRITE, FLUSH_BUFFERS, DEVICE_CONTROL, CREATE, CLEANUP and CLOSE, paging I/O, cancellation, power, \
-                PnP and WMI requests that are not for the driver, and for some seeds a surprise removal",
+                PnP and WMI requests that are not for the driver, and for some seeds a stop and a restart under way, a \
+                paging file, a sleep, and a surprise removal",
         requests: 300,
-        reads_only: false,
+        play: Play::Mixed,
     },
+    lifecycle::LIFECYCLE,
+    paging::PAGING,
+    power::POWER,
+    cancel::CANCEL,
+    media::MEDIA,
     lowres::LOWRES,
 ];
 
 /// The scenario called `name`.
 pub(crate) fn find(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+impl Play {
+    /// The disk that it is played with, where a usual one would be `usual`.
+    fn kind_of_disk(self, usual: DiskKind, random: &Random) -> DiskKind {
+        let mut kind = usual;
+        match self {
+            Self::Read | Self::Mixed => return kind,
+            Self::Cancel => kind.habits.never_per_mille = 300,
+            Self::Media => {
+                kind.habits.removable = true;
+                kind.habits.short_per_mille = 100;
+                kind.habits.transfer_bytes_max = media::TRANSFER_BYTES_MAX;
+            }
+            Self::Lifecycle | Self::Paging | Self::Power => {
+                kind.habits.refuse_per_mille = if random.chance(500) { 200 } else { 0 };
+            }
+        }
+        kind.habits.pend_pnp_per_mille = if random.chance(500) { 400 } else { 0 };
+        kind.power_flags = [DO_POWER_PAGABLE, DO_POWER_INRUSH, 0][random.index(3)];
+        kind
+    }
 }
 
 /// Which of Driver Verifier's perturbations are on.
@@ -103,13 +164,22 @@ impl Machine {
             self.unload();
             return None;
         }
-        let habits = Habits {
+        if scenario.play == Play::Lifecycle {
+            self.play_lifecycle(requests, perturbations, &random);
+            self.unload();
+            return None;
+        }
+        let usual = Habits {
             at_once_per_mille: if perturbations.pending { 0 } else { 250 },
             error_per_mille: if random.chance(700) { 30 } else { 0 },
             latency_min_ns: if random.chance(300) { 0 } else { 20_000 },
             latency_span_ns: 400_000,
+            ..Habits::default()
         };
-        let mut stack = self.make_disk(habits, random.chance(200));
+        let kind = scenario
+            .play
+            .kind_of_disk(DiskKind::usual(usual, random.chance(200)), &random);
+        let mut stack = self.make_disk(kind);
         let failing_add = perturbations.low_resources && random.chance(250);
         self.phase("AddDevice");
         self.set_failing(failing_add);
@@ -140,37 +210,87 @@ impl Machine {
         if !self.start_or_remove(stack) {
             return None;
         }
-        if !scenario.reads_only {
-            self.send_pnp(stack, pnp::QUERY_CAPABILITIES);
+        let is_mixed = scenario.play == Play::Mixed;
+        if is_mixed {
+            self.pnp_step(stack, PnpStep::Capabilities);
             self.send_pnp(stack, RESERVED_PNP_MINOR);
+            self.answer_invalidations(stack);
             self.send_system_control(stack);
-            self.send_power(stack, 2);
+            self.nap(&[stack], random);
         }
         self.phase("requests");
         self.set_failing(perturbations.low_resources);
-        let mixed = !scenario.reads_only;
-        self.run_workload(
-            stack,
-            Workload {
-                requests,
-                initiators: 2,
-                depth: 8,
-                reads_only: scenario.reads_only,
-                of_disk: true,
-                paging_per_mille: if mixed { 300 } else { 0 },
-                at_dispatch_per_mille: 100,
-                cancel_per_mille: if mixed { 20 } else { 0 },
-            },
-        );
+        match scenario.play {
+            Play::Read | Play::Lifecycle => self.run_workload(
+                stack,
+                Workload {
+                    requests,
+                    reads_only: true,
+                    at_dispatch_per_mille: 100,
+                    ..Workload::default()
+                },
+            ),
+            Play::Mixed => self.live_mixed(stack, requests, random),
+            Play::Paging => self.live_paging(stack, requests, perturbations, random),
+            Play::Power => self.live_power(stack, requests, random),
+            Play::Cancel => self.live_cancel(stack, requests),
+            Play::Media => self.live_media(stack, requests, random),
+        }
         self.set_failing(false);
         self.check_quiet();
         let collected = collect.and_then(|collect| {
             let filter = stack.filter?;
             Some(collect(&self.device_memory(filter)))
         });
-        let surprise = mixed && random.chance(250);
+        let surprise = scenario.play != Play::Read && random.chance(250);
         self.remove_device(stack, surprise);
         collected
+    }
+
+    /// The requests of `mixed`, with what the PnP manager does beside them for some seeds.
+    fn live_mixed(&'static self, stack: &DeviceStack, requests: u64, random: &Random) {
+        let has_file = random.chance(250) && nt_success(self.notify_usage(stack, UsageType::Paging, true));
+        let traffic = self.start_workload(
+            stack,
+            Workload {
+                requests,
+                paging_per_mille: 300,
+                at_dispatch_per_mille: 100,
+                cancel_per_mille: 20,
+                ..Workload::default()
+            },
+        );
+        if random.chance(400) {
+            self.sleep_until(self.clock.now_ns() + random.below(500_000));
+            self.pnp_step(stack, PnpStep::DeviceState);
+            self.pause(stack, random);
+        }
+        self.finish_workload(&traffic);
+        self.set_failing(false);
+        self.answer_invalidations(stack);
+        if has_file {
+            self.notify_usage(stack, UsageType::Paging, false);
+        }
+    }
+
+    /// Asks whether the device can be stopped, or removed, and then stops and restarts it, or lets it go on.
+    pub(super) fn pause(&'static self, stack: &DeviceStack, random: &Random) {
+        if random.chance(400) {
+            self.pnp_step(stack, PnpStep::QueryRemove);
+            self.pnp_step(stack, PnpStep::CancelRemove);
+            return;
+        }
+        let agrees = nt_success(self.pnp_step(stack, PnpStep::QueryStop));
+        if agrees && random.chance(700) {
+            self.pnp_step(stack, PnpStep::Stop);
+            self.sleep_until(self.clock.now_ns() + random.below(200_000));
+            // A restart for which there is no memory would end in a surprise removal: `lifecycle` has those.
+            let was_failing = self.set_failing(false);
+            self.pnp_step(stack, PnpStep::Start);
+            self.set_failing(was_failing);
+        } else {
+            self.pnp_step(stack, PnpStep::CancelStop);
+        }
     }
 
     /// A driver without AddDevice is sent requests at the device that its DriverEntry made, if it made one.
@@ -187,16 +307,16 @@ impl Machine {
                 disk: device,
                 top: device,
                 filter: None,
+                lower: None,
+                usage: Rc::default(),
             },
             Workload {
                 requests,
                 initiators: 1,
                 depth: 4,
-                reads_only: scenario.reads_only,
+                reads_only: scenario.play == Play::Read,
                 of_disk: false,
-                paging_per_mille: 0,
-                at_dispatch_per_mille: 0,
-                cancel_per_mille: 0,
+                ..Workload::default()
             },
         );
         self.check_quiet();

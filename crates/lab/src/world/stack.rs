@@ -2,18 +2,20 @@
 
 use std::rc::Rc;
 
-use super::disk::{Disk, DiskDriver, Habits, SECTOR_BYTES};
+use super::{
+    disk::{Disk, DiskDriver, Habits, SECTOR_BYTES},
+    pnp::{Parameters, PnpStep},
+    usage::Usage,
+};
 use crate::{
-    guest,
     kernel::{
         Machine,
         activation::Routine,
         io::{
-            call::{IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL},
+            call::{IRP_MJ_PNP, IRP_MJ_SYSTEM_CONTROL},
             device::{DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_PAGABLE, Native, NewDevice},
-            irp::{INITIAL_STATUS, Origin},
         },
-        layout::{device_object, driver_object, io_stack_location, irp},
+        layout::{device_object, driver_object},
         status::{self, NtStatus, STATUS_PENDING, nt_success},
     },
     pool::Owner,
@@ -21,17 +23,10 @@ use crate::{
 };
 
 const FILE_DEVICE_DISK: u32 = 7;
-
-/// The PnP minor functions that are sent.
-pub(crate) mod pnp {
-    pub(crate) const START_DEVICE: u8 = 0x00;
-    pub(crate) const QUERY_REMOVE_DEVICE: u8 = 0x01;
-    pub(crate) const REMOVE_DEVICE: u8 = 0x02;
-    pub(crate) const QUERY_CAPABILITIES: u8 = 0x09;
-    pub(crate) const SURPRISE_REMOVAL: u8 = 0x17;
-}
+const FILE_REMOVABLE_MEDIA: u32 = 0x1;
 
 /// The devices of a disk, and the driver on top of them.
+#[derive(Clone)]
 pub(crate) struct DeviceStack {
     /// The physical device object.
     pub(crate) bottom: usize,
@@ -41,39 +36,94 @@ pub(crate) struct DeviceStack {
     pub(crate) top: usize,
     /// The device of the driver, where it made one.
     pub(crate) filter: Option<usize>,
+    /// The lab's disk, where it is one.
+    pub(crate) lower: Option<Rc<Disk>>,
+    /// The special files on it.
+    pub(crate) usage: Rc<Usage>,
+}
+
+/// What a disk is like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DiskKind {
+    /// What its choices are drawn by.
+    pub(crate) name: &'static str,
+    pub(crate) habits: Habits,
+    /// DO_BUFFERED_IO and not DO_DIRECT_IO.
+    pub(crate) buffered: bool,
+    /// DO_POWER_PAGABLE, DO_POWER_INRUSH or neither.
+    pub(crate) power_flags: u32,
+}
+
+impl DiskKind {
+    /// A disk as most are.
+    pub(crate) fn usual(habits: Habits, buffered: bool) -> Self {
+        Self {
+            name: "disk",
+            habits,
+            buffered,
+            power_flags: DO_POWER_PAGABLE,
+        }
+    }
 }
 
 impl Machine {
     /// Makes the disk's two devices.
-    pub(crate) fn make_disk(&'static self, habits: Habits, buffered: bool) -> DeviceStack {
-        let disk = Rc::new(Disk::new(self.config.seed, habits));
+    pub(crate) fn make_disk(&'static self, kind: DiskKind) -> DeviceStack {
         let driver = self.make_driver_object("\\Driver\\labdisk");
-        let native: Rc<dyn Native> = Rc::new(DiskDriver(disk));
-        let buffering = if buffered { DO_BUFFERED_IO } else { DO_DIRECT_IO };
-        let make = |flags: u32| {
-            let new = NewDevice {
-                driver,
-                extension_bytes: 16,
-                device_type: FILE_DEVICE_DISK,
-                characteristics: 0x100,
-                exclusive: false,
-                named: false,
-            };
-            let device = self.create_device(&new, Some(Rc::clone(&native)));
-            let device = device.unwrap_or_else(|| self.cannot("there is no memory for a disk"));
-            device_object::SECTOR_SIZE.set(device, u16::try_from(SECTOR_BYTES).unwrap_or_default());
-            device_object::FLAGS.set(device, flags);
-            device
-        };
-        let bottom = make(DO_POWER_PAGABLE | buffering);
-        let disk = make(DO_POWER_PAGABLE | buffering);
-        self.attach_device(disk, bottom);
-        DeviceStack {
+        let disk = Rc::new(Disk::new(self.config.seed, kind.name, kind.habits));
+        let bottom = self.make_disk_device(driver, kind, &disk);
+        let mut stack = DeviceStack {
             bottom,
-            disk,
-            top: disk,
+            disk: bottom,
+            top: bottom,
             filter: None,
-        }
+            lower: None,
+            usage: Rc::default(),
+        };
+        self.attach_disk(&mut stack, driver, kind, disk);
+        stack
+    }
+
+    /// Makes the disk's own device on a physical device that is there: what happens when a disk is enabled again.
+    pub(crate) fn make_disk_again(&'static self, stack: &mut DeviceStack, kind: DiskKind) {
+        let driver = device_object::DRIVER_OBJECT.get(stack.bottom);
+        let disk = Rc::new(Disk::new(self.config.seed, kind.name, kind.habits));
+        self.attach_disk(stack, driver, kind, disk);
+    }
+
+    fn attach_disk(&'static self, stack: &mut DeviceStack, driver: usize, kind: DiskKind, disk: Rc<Disk>) {
+        let device = self.make_disk_device(driver, kind, &disk);
+        self.attach_device(device, stack.bottom);
+        stack.disk = device;
+        stack.top = device;
+        stack.filter = None;
+        stack.lower = Some(disk);
+        stack.usage = Rc::default();
+    }
+
+    fn make_disk_device(&'static self, driver: usize, kind: DiskKind, disk: &Rc<Disk>) -> usize {
+        let native: Rc<dyn Native> = Rc::new(DiskDriver(Rc::clone(disk)));
+        let new = NewDevice {
+            driver,
+            extension_bytes: 16,
+            device_type: FILE_DEVICE_DISK,
+            characteristics: 0x100 | if kind.habits.removable { FILE_REMOVABLE_MEDIA } else { 0 },
+            exclusive: false,
+            named: false,
+        };
+        let device = self.create_device(&new, Some(native));
+        let device = device.unwrap_or_else(|| self.cannot("there is no memory for a disk"));
+        device_object::SECTOR_SIZE.set(device, u16::try_from(SECTOR_BYTES).unwrap_or_default());
+        let buffering = if kind.buffered { DO_BUFFERED_IO } else { DO_DIRECT_IO };
+        device_object::FLAGS.set(device, kind.power_flags | buffering);
+        device
+    }
+
+    /// Takes away a stack that the driver did not join.
+    pub(crate) fn discard_stack(&'static self, stack: &DeviceStack) {
+        self.detach_device(stack.bottom);
+        self.delete_device(stack.disk);
+        self.delete_device(stack.bottom);
     }
 
     /// Calls AddDevice for the disk. `false` where AddDevice failed.
@@ -178,46 +228,28 @@ impl Machine {
 
     /// Sends WMI's request for all data of the physical device, which has none, and waits for it.
     pub(crate) fn send_system_control(&'static self, stack: &DeviceStack) -> NtStatus {
-        self.send_with_argument(stack.top, IRP_MJ_SYSTEM_CONTROL, 0, stack.bottom)
+        let parameters = Parameters::new([stack.bottom, 0, 0, 0]);
+        self.send_with(stack.top, IRP_MJ_SYSTEM_CONTROL, 0, &parameters).status
     }
 
-    /// Sends a power request and waits for it.
-    pub(crate) fn send_power(&'static self, stack: &DeviceStack, minor: u8) -> NtStatus {
-        self.send_and_wait(stack.top, IRP_MJ_POWER, minor)
-    }
-
-    /// Sends a request with no parameters but what its kind has by itself, and waits for it.
+    /// Sends a request without parameters and waits for it.
     pub(crate) fn send_and_wait(&'static self, device: usize, major: u8, minor: u8) -> NtStatus {
-        if major != IRP_MJ_PNP || minor != pnp::QUERY_CAPABILITIES {
-            return self.send_with_argument(device, major, minor, 0);
-        }
-        let answer = self.kernel_block(0x40);
-        guest::write(answer, 0x40_u16);
-        guest::write(answer + 2, 1_u16);
-        let status = self.send_with_argument(device, major, minor, answer);
-        self.free_kernel_block(answer);
-        status
-    }
-
-    fn send_with_argument(&'static self, device: usize, major: u8, minor: u8, argument: usize) -> NtStatus {
-        let irp = self.allocate_irp(device_object::STACK_SIZE.get(device), Origin::Initiator);
-        let irp = irp.unwrap_or_else(|| self.cannot("there is no memory for an IRP"));
-        irp::STATUS.set(irp.address, INITIAL_STATUS);
-        let location = irp.stack_location(irp.stack_count);
-        io_stack_location::MAJOR_FUNCTION.set(location, major);
-        io_stack_location::MINOR_FUNCTION.set(location, minor);
-        io_stack_location::ARGUMENT1.set(location, argument);
-        self.send_and_wait_irp(&irp, device)
+        self.send_with(device, major, minor, &Parameters::new([0; 4])).status
     }
 
     /// Removes the device, as the PnP manager does, and checks that the driver has let it go.
     pub(crate) fn remove_device(&'static self, stack: &mut DeviceStack, surprise: bool) {
         if surprise {
             self.phase("SURPRISE_REMOVAL");
-            self.send_pnp(stack, pnp::SURPRISE_REMOVAL);
+            self.pnp_step(stack, PnpStep::SurpriseRemoval);
         } else {
             self.phase("QUERY_REMOVE_DEVICE");
-            self.send_pnp(stack, pnp::QUERY_REMOVE_DEVICE);
+            let asked = self.pnp_step(stack, PnpStep::QueryRemove);
+            if !nt_success(asked) {
+                // It stays, until somebody pulls it out.
+                self.pnp_step(stack, PnpStep::CancelRemove);
+                self.pnp_step(stack, PnpStep::SurpriseRemoval);
+            }
         }
         self.check_quiet();
         self.remove_at_once(stack);
@@ -226,12 +258,17 @@ impl Machine {
     /// Removes the device without having asked or told it first.
     pub(crate) fn remove_at_once(&'static self, stack: &mut DeviceStack) {
         self.phase("REMOVE_DEVICE");
-        let status = self.send_pnp(stack, pnp::REMOVE_DEVICE);
+        self.remove_driver(stack);
+        self.delete_device(stack.bottom);
+    }
+
+    /// Sends REMOVE_DEVICE, checks that the driver has let the device go, and takes the disk away from its physical device.
+    pub(crate) fn remove_driver(&'static self, stack: &mut DeviceStack) {
+        let status = self.pnp_step(stack, PnpStep::Remove);
         self.check_removed(status, stack.filter.take(), stack.disk);
         stack.top = stack.disk;
         self.detach_device(stack.bottom);
         self.delete_device(stack.disk);
-        self.delete_device(stack.bottom);
     }
 
     /// What must hold after IRP_MN_REMOVE_DEVICE, which ended with `status`: the driver has let `below` go.

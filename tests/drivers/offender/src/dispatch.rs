@@ -2,8 +2,9 @@
 
 use crate::{
     kernel::{
-        IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_READ, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE,
-        IRP_MN_REMOVE_DEVICE, IRP_MN_RESERVED, IRP_MN_START_DEVICE, IRP_MN_SURPRISE_REMOVAL, NtStatus, STATUS_SUCCESS,
+        IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_READ, IRP_MJ_SYSTEM_CONTROL,
+        IRP_MJ_WRITE, IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_DEVICE_USAGE_NOTIFICATION, IRP_MN_REMOVE_DEVICE,
+        IRP_MN_RESERVED, IRP_MN_SET_POWER, IRP_MN_START_DEVICE, IRP_MN_SURPRISE_REMOVAL, NtStatus, STATUS_SUCCESS,
     },
     objects::{Device, Irp},
     request::Request,
@@ -25,6 +26,10 @@ pub(crate) extern "system" fn dispatch(device: Device, irp: Irp) -> NtStatus {
         | (IRP_MJ_FLUSH_BUFFERS, _, Some((Place::Flush(told), conduct)))
         | (IRP_MJ_SYSTEM_CONTROL, _, Some((Place::SystemControl(told), conduct)))
         | (IRP_MJ_PNP, IRP_MN_RESERVED, Some((Place::ReservedPnp(told), conduct)))
+        | (IRP_MJ_PNP, IRP_MN_SURPRISE_REMOVAL, Some((Place::Surprise(told), conduct)))
+        | (IRP_MJ_PNP, IRP_MN_CANCEL_REMOVE_DEVICE, Some((Place::CancelRemove(told), conduct)))
+        | (IRP_MJ_PNP, IRP_MN_DEVICE_USAGE_NOTIFICATION, Some((Place::Usage(told), conduct)))
+        | (IRP_MJ_POWER, IRP_MN_SET_POWER, Some((Place::SetPower(told), conduct)))
         | (IRP_MJ_PNP, IRP_MN_START_DEVICE, Some((Place::Start(told), conduct)))
         | (IRP_MJ_DEVICE_CONTROL, _, Some((Place::StartAndControl(told), conduct)))
         | (IRP_MJ_PNP, IRP_MN_START_DEVICE, Some((Place::StartAndControl(told), conduct)))

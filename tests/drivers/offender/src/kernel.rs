@@ -42,6 +42,9 @@ pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
 pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
 pub(crate) const IRP_MN_CANCEL_STOP_DEVICE: u8 = 0x06;
 pub(crate) const IRP_MN_QUERY_CAPABILITIES: u8 = 0x09;
+pub(crate) const IRP_MN_CANCEL_REMOVE_DEVICE: u8 = 0x03;
+pub(crate) const IRP_MN_DEVICE_USAGE_NOTIFICATION: u8 = 0x16;
+pub(crate) const IRP_MN_SET_POWER: u8 = 0x02;
 /// No minor function: its number is reserved.
 pub(crate) const IRP_MN_RESERVED: u8 = 0x0e;
 pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;

@@ -2,7 +2,10 @@
 
 use crate::switch::{
     Case,
-    Place::{AddDevice, Flush, Read, Remove, ReservedPnp, Start, StartAndControl, SystemControl, Unload, Write},
+    Place::{
+        AddDevice, CancelRemove, Flush, Read, Remove, ReservedPnp, SetPower, Start, StartAndControl, Surprise,
+        SystemControl, Unload, Usage, Write,
+    },
 };
 
 mod associated_irps;
@@ -18,6 +21,7 @@ mod freeing_irps;
 mod irql;
 mod irql_limits;
 mod kept_irps;
+mod lifecycle;
 mod mdls;
 mod not_understood;
 mod own_irps;
@@ -212,6 +216,13 @@ offences! {
     "0xC9/0x21E" "remove-without-delete" Remove(removing::leave_undeleted);
     "0xC9/0x240" "delete-twice" Remove(removing::delete_twice);
     "0xC9/0x306" "fail-remove" Remove(removing::fail);
+
+    // Other things that happen to a device.
+    "0xC4/0x43006" "fail-cancel-remove" CancelRemove(lifecycle::fail_cancel_remove);
+    "SDV/PnpSurpriseRemove" "remove-by-surprise" Surprise(lifecycle::detach_by_surprise);
+    "SDV/PowerDownFail" "fail-power-down" SetPower(lifecycle::fail_power_down);
+    "SDV/PowerUpFail" "fail-power-up" SetPower(lifecycle::fail_power_up);
+    "LAB/PowerPagable" "lose-power-pagable" Usage(lifecycle::lose_power_pagable);
 
     // What is not for this driver.
     "0xC9/0x213" "change-status-of-unknown-pnp" ReservedPnp(not_understood::change_status);

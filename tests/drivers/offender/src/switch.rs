@@ -46,6 +46,14 @@ pub(crate) enum Place {
     Remove(Routine),
     /// In the place of what is done with a minor function of IRP_MJ_PNP that is none.
     ReservedPnp(Routine),
+    /// In the place of what is done with IRP_MN_SURPRISE_REMOVAL.
+    Surprise(Routine),
+    /// In the place of what is done with IRP_MN_CANCEL_REMOVE_DEVICE.
+    CancelRemove(Routine),
+    /// In the place of what is done with IRP_MN_DEVICE_USAGE_NOTIFICATION.
+    Usage(Routine),
+    /// In the place of what is done with IRP_MN_SET_POWER.
+    SetPower(Routine),
     /// In the place of what is done with IRP_MJ_SYSTEM_CONTROL.
     SystemControl(Routine),
     /// In DriverUnload, before what is done there.

@@ -124,10 +124,6 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("IoGetCurrentProcess", |call| call.machine.kernel_data.opaque_object()),
     export("IoGetRequestorProcess", |call| call.machine.kernel_data.opaque_object()),
-    export("IoInvalidateDeviceState", |_| 0),
-    export("IoInvalidateDeviceRelations", |_| 0),
-    export("PoStartNextPowerIrp", |_| 0),
-    export("PoSetPowerState", |call| call.u32(2) as usize),
     export("IoForwardIrpSynchronously", |call| {
         usize::from(call.machine.forward_synchronously(call.pointer(0), call.pointer(1)))
     }),

@@ -15,6 +15,7 @@ mod list;
 mod locks;
 mod mdl;
 mod memory;
+mod power;
 mod query_table;
 mod registry;
 mod request;
@@ -174,6 +175,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         registry::EXPORTS,
         error_log::EXPORTS,
         start_io::EXPORTS,
+        power::EXPORTS,
     ];
     let exports: Vec<&'static Export> = parts.iter().copied().flatten().collect();
     let numbers = exports

@@ -26,6 +26,8 @@ pub(crate) const DO_BUFFERED_IO: u32 = 0x4;
 pub(crate) const DO_DIRECT_IO: u32 = 0x10;
 /// DO_DEVICE_INITIALIZING.
 pub(crate) const DO_DEVICE_INITIALIZING: u32 = 0x80;
+/// DO_POWER_INRUSH.
+pub(crate) const DO_POWER_INRUSH: u32 = 0x4000;
 /// DO_POWER_PAGABLE.
 pub(crate) const DO_POWER_PAGABLE: u32 = 0x2000;
 const DO_DEVICE_HAS_NAME: u32 = 0x40;

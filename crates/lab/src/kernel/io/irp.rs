@@ -130,6 +130,8 @@ pub(crate) struct IrpRecord {
     pub(crate) final_pending: Cell<bool>,
     /// Whether the disk has transferred its data.
     pub(crate) transferred: Cell<bool>,
+    /// How many bytes of it.
+    pub(crate) transferred_bytes: Cell<usize>,
     /// What its sender's IoCallDriver returned, once it has.
     pub(crate) sent_returned: Cell<Option<NtStatus>>,
     pub(crate) done: RefCell<Option<Done>>,
@@ -330,6 +332,7 @@ impl Machine {
             final_information: Cell::new(0),
             final_pending: Cell::new(false),
             transferred: Cell::new(false),
+            transferred_bytes: Cell::new(0),
             sent_returned: Cell::new(None),
             done: RefCell::default(),
             sent_by: Cell::new(None),

@@ -20,11 +20,11 @@ pub static NAMED: [Documented; 169] = super::names! {
     "LowerDriverReturn" by RETURNED_OTHER_STATUS "return-other-status";
     "PnpIrpCompletion" by UNKNOWN_PNP_COMPLETED "complete-unknown-pnp";
     "PnpRemove" by REMOVE_FAILED "fail-remove";
-    "PnpSurpriseRemove" not "what a driver does to its device is checked when it has been removed";
+    "PnpSurpriseRemove";
     "PowerDownAllocate" not "allocating in a power request is right where its failure is dealt with";
-    "PowerDownFail" not "the statuses of power requests are not followed";
+    "PowerDownFail";
     "PowerIrpDDIs" not "the IRQL that each function is called at is checked in power requests too";
-    "PowerUpFail" not "the statuses of power requests are not followed";
+    "PowerUpFail";
     "SignalEventInCompletion" not "what comes of it is found as LAB/Stuck";
     "SignalEventInCompletion2" not "what comes of it is found as LAB/Stuck";
     "SignalEventInCompletion3" not "what comes of it is found as LAB/Stuck";

@@ -53,6 +53,7 @@ fn remove_with(request: Request, detachments: u32, deletions: u32) -> NtStatus {
 
 /// Removes the device properly, and fails the request all the same, which may not fail.
 pub(super) fn fail(request: Request, conduct: Conduct) -> NtStatus {
+    request.irp.set_status(STATUS_SUCCESS);
     let status = send_and_wait(request.irp, request.device.lower());
     request.wait_for_others();
     request.detach();
@@ -64,11 +65,10 @@ pub(super) fn fail(request: Request, conduct: Conduct) -> NtStatus {
 }
 
 /// Sends the request down and waits until it is back and this driver's again.
-fn send_and_wait(irp: Irp, lower: Device) -> NtStatus {
+pub(super) fn send_and_wait(irp: Irp, lower: Device) -> NtStatus {
     let mut back = Event::default();
     KeInitializeEvent(&mut back, NOTIFICATION_EVENT, FALSE);
     let back = &raw mut back;
-    irp.set_status(STATUS_SUCCESS);
     irp.copy_location_to_next();
     irp.set_completion_routine(signal, back.cast());
     IofCallDriver(lower, irp);
