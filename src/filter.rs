@@ -83,9 +83,11 @@ impl Driver for Filter {
             Request::PnpQuestion(irp) => irp.skip_and_call(),
             Request::Read { irp, length } => follow_transfer(irp, Operation::Read, length)?,
             Request::Write { irp, length } => follow_transfer(irp, Operation::Write, length)?,
+            Request::FlushBuffers(irp) if !irp.device().state().configuration.follow_flush() => irp.skip_and_call(),
             Request::FlushBuffers(irp) => follow(irp, Operation::FlushBuffers, 0, Urgency::MayFail)?,
             Request::DeviceControl { irp, .. } => match bypass_io::veto(irp) {
                 Ok(refused) => refused?,
+                Err(irp) if !irp.device().state().configuration.follow_device_control() => irp.skip_and_call(),
                 Err(irp) => follow(irp, Operation::DeviceControl, 0, Urgency::MayFail)?,
             },
             // Not followed: a refused registration would have to be told in the request's own structure, and nothing is

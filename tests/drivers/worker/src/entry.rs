@@ -10,13 +10,14 @@ use crate::filter::Worker;
 ///
 /// # Safety
 ///
-/// Called once, at PASSIVE_LEVEL, with the driver object that was made for this image.
+/// Called once, at PASSIVE_LEVEL, with the driver object that was made for this image and the path
+/// of its service's key.
 // SAFETY: no other symbol of the image has this name, and the linker takes it as the entry point by it.
 #[unsafe(export_name = "DriverEntry")]
 unsafe extern "system" fn driver_entry(
     driver: NonNull<DRIVER_OBJECT>,
-    _registry_path: *const UNICODE_STRING,
+    registry_path: NonNull<UNICODE_STRING>,
 ) -> NTSTATUS {
-    // SAFETY: the argument is the I/O manager's, and this is the only call.
-    unsafe { wdm::driver_entry::<Worker>(driver) }
+    // SAFETY: the arguments are the I/O manager's, and this is the only call.
+    unsafe { wdm::driver_entry::<Worker>(driver, registry_path) }
 }

@@ -20,9 +20,6 @@ const LOOKED_AT_MAX: u32 = 4096;
 
 const DEVICE_BUSY: NtStatus = NtStatus::from_raw(0x8000_0011_u32.cast_signed());
 
-const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
-const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
-
 const TAG: Tag = Tag::new(*b"Wrkr");
 
 pub(crate) enum Worker {}
@@ -64,16 +61,22 @@ impl Driver for Worker {
             Request::MustPass(irp) => irp.skip_and_call(),
             Request::Read { irp, .. } | Request::Write { irp, .. } if irp.is_paging_io() => hold(irp),
             Request::Read { irp, .. } | Request::Write { irp, .. } => hand_over(irp)?,
-            Request::Other(mut irp) => {
-                let code = irp.major_function();
+            Request::FlushBuffers(mut irp) => {
                 let (device, irql) = irp.device_and_irql();
-                match code {
-                    IRP_MJ_FLUSH_BUFFERS => device.parts().gate.set(irql),
-                    IRP_MJ_DEVICE_CONTROL => device.parts().gate.clear(irql),
-                    _ => {}
-                }
+                device.parts().gate.set(irql);
                 irp.skip_and_call()
             }
+            Request::DeviceControl { mut irp, .. } => {
+                let (device, irql) = irp.device_and_irql();
+                device.parts().gate.clear(irql);
+                irp.skip_and_call()
+            }
+            Request::StartDevice(irp) => irp.skip_and_call(),
+            Request::DeviceUsageNotification(irp) => irp.skip_and_call(),
+            Request::QueryPnpDeviceState(irp) => irp.skip_and_call(),
+            Request::PnpQuestion(irp) => irp.skip_and_call(),
+            Request::InternalDeviceControl(irp) => irp.skip_and_call(),
+            Request::Other(irp) => irp.skip_and_call(),
         })
     }
 }
