@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL};
+use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL, sync::region::Regions};
 use crate::rules::{self, Rule};
 
 /// Which of the driver's routines was called, and what for.
@@ -74,6 +74,8 @@ pub(crate) struct Activation {
     irql: Option<u8>,
     /// How many spin locks were held then.
     spin_locks: usize,
+    /// The regions that the thread was in.
+    pub(crate) regions: Regions,
 }
 
 impl Machine {
@@ -143,6 +145,7 @@ impl Machine {
             routine,
             irql,
             spin_locks: context.spin_locks.borrow().len(),
+            regions: context.regions.clone(),
         });
         context.spin_locks.borrow_mut().extend(lock);
         self.count_step();
@@ -179,5 +182,6 @@ impl Machine {
                 &format!("{} returned at IRQL {irql} and not at {expected}", routine.named()),
             );
         }
+        self.check_regions(activation);
     }
 }

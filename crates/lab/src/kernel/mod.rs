@@ -19,6 +19,7 @@ pub(crate) mod layout;
 mod leftovers;
 mod load;
 pub(crate) mod observer;
+mod pool_use;
 pub(crate) mod random;
 mod registry;
 mod report;
@@ -49,6 +50,7 @@ use self::{
     },
     load::Driver,
     observer::{Moment, Observers, Planned},
+    pool_use::PoolUse,
     random::Random,
     registry::Registry,
     scheduler::Scheduler,
@@ -104,6 +106,7 @@ pub(crate) struct Machine {
     pub(crate) scheduler: Scheduler,
     pub(crate) clock: Clock,
     pub(crate) pool: RefCell<Pool>,
+    pub(crate) pool_use: PoolUse,
     pub(crate) irps: Irps,
     pub(crate) devices: Devices,
     pub(crate) remove_locks: RemoveLocks,
@@ -225,6 +228,7 @@ impl Machine {
             scheduler: Scheduler::new(config.processors, seed, config.scripted),
             clock: Clock::default(),
             pool: RefCell::new(pool),
+            pool_use: PoolUse::default(),
             irps: Irps::default(),
             devices: Devices::default(),
             remove_locks: RemoveLocks::default(),

@@ -20,6 +20,7 @@ use super::{
     activation::Activation,
     entry::{Frame, Saved},
     random::Random,
+    sync::region::Regions,
     trace::What,
 };
 use crate::stack::Stack;
@@ -72,6 +73,8 @@ pub(crate) struct Context {
     pub(crate) state: Cell<State>,
     /// The spin locks that it holds, in the order of their acquisition.
     pub(crate) spin_locks: RefCell<Vec<usize>>,
+    /// The regions that it is in, in which it gets no APCs.
+    pub(crate) regions: Regions,
     /// The routines of drivers that it is in, the innermost last.
     pub(crate) activations: RefCell<Vec<Activation>>,
     /// The driver's frame of the call into the kernel that it is in.
@@ -248,6 +251,7 @@ impl Machine {
             processor: Cell::new(0),
             state: Cell::new(State::Ready),
             spin_locks: RefCell::default(),
+            regions: Regions::default(),
             activations: RefCell::default(),
             frame: Cell::new(None),
             function: Cell::new(u32::MAX),

@@ -44,6 +44,7 @@ pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
 /// KIRQL.
 pub(crate) type Irql = u8;
 pub(crate) const PASSIVE_LEVEL: Irql = 0;
+pub(crate) const APC_LEVEL: Irql = 1;
 pub(crate) const DISPATCH_LEVEL: Irql = 2;
 /// The lowest level at which device interrupts come, and at which next to nothing may be called.
 pub(crate) const ABOVE_DISPATCH_LEVEL: Irql = 3;
@@ -113,6 +114,26 @@ pub(crate) struct Dpc([u64; 8]);
 #[repr(C)]
 pub(crate) struct Timer([u64; 8]);
 
+/// KMUTANT, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Mutex([u64; 7]);
+
+/// KDEVICE_QUEUE, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct DeviceQueue([u64; 5]);
+
+/// KDEVICE_QUEUE_ENTRY, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct DeviceQueueEntry([u64; 3]);
+
+/// KLOCK_QUEUE_HANDLE, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct LockQueueHandle([u64; 3]);
+
 /// WORK_QUEUE_ITEM.
 #[repr(C)]
 pub(crate) struct WorkQueueItem {
@@ -134,6 +155,7 @@ pub(crate) type Unload = extern "system" fn(Driver);
 pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
 pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
+pub(crate) type WorkItemRoutine = extern "system" fn(Device, *mut c_void);
 pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
 
 // The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break
@@ -142,13 +164,16 @@ pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut
 #[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
     pub(crate) safe fn ExAcquireFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExAcquireFastMutexUnsafe(mutex: *mut FastMutex);
     pub(crate) safe fn ExAcquireResourceExclusiveLite(resource: *mut Resource, wait: u8) -> u8;
     pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
     pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExFreePool(block: *mut c_void);
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
     pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExReleaseFastMutexUnsafe(mutex: *mut FastMutex);
     pub(crate) safe fn ExReleaseResourceLite(resource: *mut Resource);
     pub(crate) safe fn FsRtlIsNameInExpression(
         expression: *const UnicodeString,
@@ -165,6 +190,7 @@ unsafe extern "system" {
         size_bytes: u32,
     ) -> NtStatus;
     pub(crate) safe fn IoAllocateIrp(stack_size: i8, charge_quota: u8) -> Irp;
+    pub(crate) safe fn IoAllocateWorkItem(device: Device) -> *mut c_void;
     pub(crate) safe fn IoAttachDeviceToDeviceStackSafe(ours: Device, top: Device, lower: *mut Device) -> NtStatus;
     pub(crate) safe fn IoCreateDevice(
         driver: Driver,
@@ -176,9 +202,12 @@ unsafe extern "system" {
         device: &mut Device,
     ) -> NtStatus;
     pub(crate) safe fn IoDeleteDevice(device: Device);
+    pub(crate) safe fn IoDeleteSymbolicLink(name: *const UnicodeString) -> NtStatus;
     pub(crate) safe fn IoDetachDevice(lower: Device);
     pub(crate) safe fn IoFreeIrp(irp: Irp);
+    pub(crate) safe fn IoFreeWorkItem(item: *mut c_void);
     pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
+    pub(crate) safe fn IoGetDeviceToVerify(thread: *mut c_void) -> Device;
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
         tag: u32,
@@ -186,6 +215,8 @@ unsafe extern "system" {
         high_water_mark: u32,
         size_bytes: u32,
     );
+    pub(crate) safe fn IoIsWdmVersionAvailable(major: u8, minor: u8) -> u8;
+    pub(crate) safe fn IoQueueWorkItem(item: *mut c_void, routine: WorkItemRoutine, queue: i32, context: *mut c_void);
     pub(crate) safe fn IoReleaseCancelSpinLock(old: Irql);
     pub(crate) safe fn IoReleaseRemoveLockAndWaitEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
     pub(crate) safe fn IoReleaseRemoveLockEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
@@ -200,24 +231,52 @@ unsafe extern "system" {
     ) -> NtStatus;
     pub(crate) safe fn IofCallDriver(device: Device, irp: Irp) -> NtStatus;
     pub(crate) safe fn IofCompleteRequest(irp: Irp, priority_boost: i8);
+    pub(crate) safe fn KeAcquireInStackQueuedSpinLock(lock: *mut SpinLock, handle: *mut LockQueueHandle);
     pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
     pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
     pub(crate) safe fn KeCancelTimer(timer: *mut Timer) -> u8;
+    pub(crate) safe fn KeClearEvent(event: *mut Event);
     pub(crate) safe fn KeDelayExecutionThread(mode: i8, alertable: u8, interval: *const i64) -> NtStatus;
     pub(crate) safe fn KeEnterCriticalRegion();
+    pub(crate) safe fn KeEnterGuardedRegion();
     pub(crate) safe fn KeFlushQueuedDpcs();
+    pub(crate) safe fn KeGetCurrentThread() -> *mut c_void;
+    pub(crate) safe fn KeInitializeDeviceQueue(queue: *mut DeviceQueue);
     pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
     pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
+    pub(crate) safe fn KeInitializeMutex(mutex: *mut Mutex, level: u32);
     pub(crate) safe fn KeInitializeTimer(timer: *mut Timer);
+    pub(crate) safe fn KeInsertDeviceQueue(queue: *mut DeviceQueue, entry: *mut DeviceQueueEntry) -> u8;
     pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
     pub(crate) safe fn KeLeaveCriticalRegion();
+    pub(crate) safe fn KeLeaveGuardedRegion();
     pub(crate) safe fn KeLowerIrql(irql: Irql);
     pub(crate) safe fn KeRaiseIrqlToDpcLevel() -> Irql;
+    pub(crate) safe fn KeReleaseInStackQueuedSpinLock(handle: *mut LockQueueHandle);
+    pub(crate) safe fn KeReleaseMutex(mutex: *mut Mutex, wait: u8) -> i32;
     pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
     pub(crate) safe fn KeReleaseSpinLockFromDpcLevel(lock: *mut SpinLock);
+    pub(crate) safe fn KeRemoveDeviceQueue(queue: *mut DeviceQueue) -> *mut DeviceQueueEntry;
     pub(crate) safe fn KeSetEvent(event: *mut Event, increment: i32, wait: u8) -> i32;
     pub(crate) safe fn KeSetTimer(timer: *mut Timer, due: i64, dpc: *mut Dpc) -> u8;
+    pub(crate) safe fn KeWaitForMultipleObjects(
+        count: u32,
+        objects: *const *mut c_void,
+        wait_type: i32,
+        reason: i32,
+        mode: i8,
+        alertable: u8,
+        timeout: *const i64,
+        blocks: *mut c_void,
+    ) -> NtStatus;
+    pub(crate) safe fn KeWaitForMutexObject(
+        mutex: *mut Mutex,
+        reason: i32,
+        mode: i8,
+        alertable: u8,
+        timeout: *const i64,
+    ) -> NtStatus;
     pub(crate) safe fn KeWaitForSingleObject(
         object: *mut Event,
         reason: i32,
@@ -226,7 +285,28 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn MmAllocateContiguousMemory(bytes: usize, highest: i64) -> *mut c_void;
+    pub(crate) safe fn MmAllocateNonCachedMemory(bytes: usize) -> *mut c_void;
+    pub(crate) safe fn MmFreeContiguousMemory(memory: *mut c_void);
+    pub(crate) safe fn MmFreeNonCachedMemory(memory: *mut c_void, bytes: usize);
+    pub(crate) safe fn ObReferenceObjectByHandle(
+        handle: *mut c_void,
+        access: u32,
+        kind: *const c_void,
+        mode: i8,
+        object: &mut *mut c_void,
+        information: *mut c_void,
+    ) -> NtStatus;
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
+    pub(crate) safe fn ProbeForRead(address: *const c_void, bytes: usize, alignment: u32);
+    pub(crate) safe fn PsGetVersion(
+        major: *mut u32,
+        minor: *mut u32,
+        build: *mut u32,
+        service_pack: *mut UnicodeString,
+    ) -> u8;
+    pub(crate) safe fn RtlCreateRegistryKey(relative_to: u32, path: *const u16) -> NtStatus;
+    pub(crate) safe fn RtlDeleteRegistryValue(relative_to: u32, path: *const u16, name: *const u16) -> NtStatus;
     pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
     pub(crate) safe fn ZwOpenKey(
         handle: &mut *mut c_void,

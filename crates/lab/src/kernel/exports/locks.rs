@@ -42,9 +42,12 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeInitializeGuardedMutex", initialise_fast),
     export("ExAcquireFastMutex", |call| acquire(call, true, "ExAcquireFastMutex")),
     export("ExAcquireFastMutexUnsafe", |call| {
+        let rule = &rules::UNSAFE_MUTEX_ACQUIRED_WITH_APCS;
+        call.machine.check_apcs_disabled(rule, "ExAcquireFastMutexUnsafe");
         acquire(call, false, "ExAcquireFastMutexUnsafe")
     }),
     export("KeAcquireGuardedMutex", |call| {
+        call.machine.current().regions.enter_guarded();
         acquire(call, false, "KeAcquireGuardedMutex")
     }),
     export("KeAcquireGuardedMutexUnsafe", |call| {
@@ -56,27 +59,45 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("KeTryToAcquireGuardedMutex", |call| {
         let machine = call.machine;
-        usize::from(machine.try_acquire_fast_mutex(call.pointer(0), false, "KeTryToAcquireGuardedMutex"))
+        let acquired = machine.try_acquire_fast_mutex(call.pointer(0), false, "KeTryToAcquireGuardedMutex");
+        if acquired {
+            machine.current().regions.enter_guarded();
+        }
+        usize::from(acquired)
     }),
     export("ExReleaseFastMutex", |call| release(call, true, "ExReleaseFastMutex")),
     export("ExReleaseFastMutexUnsafe", |call| {
+        let rule = &rules::UNSAFE_MUTEX_RELEASED_WITH_APCS;
+        call.machine.check_apcs_disabled(rule, "ExReleaseFastMutexUnsafe");
         release(call, false, "ExReleaseFastMutexUnsafe")
     }),
     export("KeReleaseGuardedMutex", |call| {
-        release(call, false, "KeReleaseGuardedMutex")
+        release(call, false, "KeReleaseGuardedMutex");
+        call.machine.leave_guarded_region();
+        0
     }),
     export("KeReleaseGuardedMutexUnsafe", |call| {
         release(call, false, "KeReleaseGuardedMutexUnsafe")
     }),
-    export("KeEnterGuardedRegion", |_| 0),
-    export("KeLeaveGuardedRegion", |_| 0),
-    export("KeAreApcsDisabled", |call| usize::from(call.machine.irql() > 0)),
-    export("KeAreAllApcsDisabled", |call| usize::from(call.machine.irql() > 0)),
+    export("KeEnterGuardedRegion", |call| {
+        call.machine.current().regions.enter_guarded();
+        0
+    }),
+    export("KeLeaveGuardedRegion", |call| {
+        call.machine.leave_guarded_region();
+        0
+    }),
+    export("KeAreApcsDisabled", |call| {
+        usize::from(call.machine.are_apcs_disabled())
+    }),
+    export("KeAreAllApcsDisabled", |call| {
+        usize::from(call.machine.are_all_apcs_disabled())
+    }),
     export("ExInitializeResourceLite", |call| {
         call.machine.initialise_resource(call.pointer(0)).cast_unsigned() as usize
     }),
     export("ExReinitializeResourceLite", |call| {
-        call.machine.initialise_resource(call.pointer(0)).cast_unsigned() as usize
+        call.machine.reinitialise_resource(call.pointer(0)).cast_unsigned() as usize
     }),
     export("ExDeleteResourceLite", |call| {
         call.machine.delete_resource(call.pointer(0));
@@ -96,16 +117,22 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ExEnterCriticalRegionAndAcquireResourceExclusive", |call| {
         let call_name = "ExEnterCriticalRegionAndAcquireResourceExclusive";
+        call.machine.current().regions.enter_critical();
         call.machine.acquire_resource(call.pointer(0), true, true, call_name);
         current_thread(call)
     }),
     export("ExEnterCriticalRegionAndAcquireResourceShared", |call| {
         let call_name = "ExEnterCriticalRegionAndAcquireResourceShared";
+        call.machine.current().regions.enter_critical();
         call.machine.acquire_resource(call.pointer(0), false, true, call_name);
         current_thread(call)
     }),
     export("ExReleaseResourceLite", release_resource),
-    export("ExReleaseResourceAndLeaveCriticalRegion", release_resource),
+    export("ExReleaseResourceAndLeaveCriticalRegion", |call| {
+        release_resource(call);
+        call.machine.leave_critical_region();
+        0
+    }),
     export("ExReleaseResourceForThreadLite", |call| {
         let machine = call.machine;
         machine.release_resource(call.pointer(0), call.pointer(1), "ExReleaseResourceForThreadLite");
@@ -213,6 +240,8 @@ fn release(call: &Call, lower: bool, name: &str) -> usize {
 }
 
 fn resource(call: &Call, exclusive: bool, name: &str) -> usize {
+    call.machine
+        .check_apcs_disabled(&rules::RESOURCE_ACQUIRED_WITH_APCS, name);
     usize::from(
         call.machine
             .acquire_resource(call.pointer(0), exclusive, call.boolean(1), name),
@@ -221,6 +250,8 @@ fn resource(call: &Call, exclusive: bool, name: &str) -> usize {
 
 fn release_resource(call: &Call) -> usize {
     let thread = current_thread(call);
+    call.machine
+        .check_apcs_disabled(&rules::RESOURCE_RELEASED_WITH_APCS, "ExReleaseResourceLite");
     call.machine
         .release_resource(call.pointer(0), thread, "ExReleaseResourceLite");
     0

@@ -12,6 +12,13 @@ use crate::{
 };
 
 const POOL_FLAG_UNINITIALIZED: usize = 0x2;
+
+/// POOL_FLAG_PAGED, of ExAllocatePool2 and ExAllocatePool3.
+pub(super) const POOL_FLAG_PAGED: usize = 0x100;
+
+/// Set in each paged POOL_TYPE.
+pub(super) const PAGED_POOL: usize = 0x1;
+
 const MDL_TAG: u32 = u32::from_le_bytes(*b"Mdl ");
 
 const CONTIGUOUS_TAG: u32 = u32::from_le_bytes(*b"MmCm");
@@ -22,58 +29,25 @@ const MDL_SOURCE_IS_NONPAGED_POOL: u16 = 0x4;
 const MDL_PARTIAL: u16 = 0x10;
 
 pub(super) const EXPORTS: &[Export] = &[
-    export("ExAllocatePool2", |call| {
-        let contents = if call.pointer(0) & POOL_FLAG_UNINITIALIZED == 0 {
-            Contents::Zeroed
-        } else {
-            Contents::Uninitialized
-        };
-        allocate(call, "ExAllocatePool2", call.pointer(1), call.u32(2), contents)
-    }),
-    export("ExAllocatePool3", |call| {
-        let contents = if call.pointer(0) & POOL_FLAG_UNINITIALIZED == 0 {
-            Contents::Zeroed
-        } else {
-            Contents::Uninitialized
-        };
-        allocate(call, "ExAllocatePool3", call.pointer(1), call.u32(2), contents)
-    }),
+    export("ExAllocatePool2", |call| allocate_by_flags(call, "ExAllocatePool2")),
+    export("ExAllocatePool3", |call| allocate_by_flags(call, "ExAllocatePool3")),
     export("ExAllocatePoolWithTag", |call| {
-        allocate(
-            call,
-            "ExAllocatePoolWithTag",
-            call.pointer(1),
-            call.u32(2),
-            Contents::Uninitialized,
-        )
+        allocate_by_type(call, "ExAllocatePoolWithTag", call.u32(2), Contents::Uninitialized)
     }),
     export("ExAllocatePoolZero", |call| {
-        allocate(
-            call,
-            "ExAllocatePoolZero",
-            call.pointer(1),
-            call.u32(2),
-            Contents::Zeroed,
-        )
+        allocate_by_type(call, "ExAllocatePoolZero", call.u32(2), Contents::Zeroed)
     }),
     export("ExAllocatePool", |call| {
         let tag = u32::from_le_bytes(*b"None");
-        allocate(call, "ExAllocatePool", call.pointer(1), tag, Contents::Uninitialized)
+        allocate_by_type(call, "ExAllocatePool", tag, Contents::Uninitialized)
     }),
     export("ExAllocatePoolWithQuotaTag", |call| {
-        allocate(
-            call,
-            "ExAllocatePoolWithQuotaTag",
-            call.pointer(1),
-            call.u32(2),
-            Contents::Uninitialized,
-        )
+        allocate_by_type(call, "ExAllocatePoolWithQuotaTag", call.u32(2), Contents::Uninitialized)
     }),
     export("ExAllocatePoolWithTagPriority", |call| {
-        allocate(
+        allocate_by_type(
             call,
             "ExAllocatePoolWithTagPriority",
-            call.pointer(1),
             call.u32(2),
             Contents::Uninitialized,
         )
@@ -110,9 +84,9 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ProbeForRead", |_| 0),
     export("ProbeForWrite", |_| 0),
-    export("ExFreePool", free),
-    export("ExFreePoolWithTag", free),
-    export("ExFreePool2", free),
+    export("ExFreePool", free_pool),
+    export("ExFreePoolWithTag", free_pool),
+    export("ExFreePool2", free_pool),
     export("IoAllocateMdl", |call| {
         let machine = call.machine;
         if machine.fails("IoAllocateMdl") {
@@ -172,6 +146,34 @@ pub(super) const EXPORTS: &[Export] = &[
     export("MmPrepareMdlForReuse", |_| 0),
 ];
 
+/// ExAllocatePool2 and ExAllocatePool3.
+fn allocate_by_flags(call: &Call, name: &'static str) -> usize {
+    let flags = call.pointer(0);
+    let contents = if flags & POOL_FLAG_UNINITIALIZED == 0 {
+        Contents::Zeroed
+    } else {
+        Contents::Uninitialized
+    };
+    let paged = flags & POOL_FLAG_PAGED != 0;
+    allocate_pool(call, name, paged, call.u32(2), contents)
+}
+
+/// The functions that are given a POOL_TYPE.
+fn allocate_by_type(call: &Call, name: &'static str, tag: u32, contents: Contents) -> usize {
+    let paged = call.pointer(0) & PAGED_POOL != 0;
+    allocate_pool(call, name, paged, tag, contents)
+}
+
+fn allocate_pool(call: &Call, name: &'static str, paged: bool, tag: u32, contents: Contents) -> usize {
+    let bytes = call.pointer(1);
+    call.machine.check_pool_request(name, bytes);
+    let block = allocate(call, name, bytes, tag, contents);
+    if paged && block != 0 {
+        call.machine.pool_use.note_paged(block);
+    }
+    block
+}
+
 fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: Contents) -> usize {
     let machine = call.machine;
     if machine.fails(name) {
@@ -180,6 +182,12 @@ fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: C
     machine
         .allocate(bytes, tag, Owner::Driver, call.site(), contents)
         .unwrap_or_default()
+}
+
+/// ExFreePool and its like.
+fn free_pool(call: &Call) -> usize {
+    call.machine.check_pool_free(call.pointer(0));
+    free(call)
 }
 
 fn free(call: &Call) -> usize {

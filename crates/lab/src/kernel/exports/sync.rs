@@ -119,8 +119,14 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeCancelTimer", |call| {
         usize::from(call.machine.cancel_timer(call.pointer(0)))
     }),
-    export("KeEnterCriticalRegion", |_| 0),
-    export("KeLeaveCriticalRegion", |_| 0),
+    export("KeEnterCriticalRegion", |call| {
+        call.machine.current().regions.enter_critical();
+        0
+    }),
+    export("KeLeaveCriticalRegion", |call| {
+        call.machine.leave_critical_region();
+        0
+    }),
 ];
 
 fn lower_irql(call: &Call) -> usize {

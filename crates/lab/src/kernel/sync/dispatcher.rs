@@ -79,6 +79,9 @@ impl Machine {
             kind::MUTANT => {
                 kevent::SIGNAL_STATE.set(object, state - 1);
                 kmutant::OWNER_THREAD.set(object, self.processor_data.thread(self.current()));
+                if state == 1 {
+                    self.current().regions.enter_critical();
+                }
             }
             _ => {}
         }
@@ -104,10 +107,11 @@ impl Machine {
 
     /// Waiting is for threads below DISPATCH_LEVEL, unless they would not.
     pub(crate) fn wait_allowed(&self, call: &str, would_wait: bool) {
-        if would_wait && self.irql() >= DISPATCH_LEVEL {
+        let irql = self.irql();
+        if irql > DISPATCH_LEVEL || (would_wait && irql == DISPATCH_LEVEL) {
             self.violation(
                 &rules::WAIT_AT_DISPATCH,
-                &format!("{call} at IRQL {}, where no thread can wait", self.irql()),
+                &format!("{call} at IRQL {irql}, where no thread can wait"),
             );
         }
     }

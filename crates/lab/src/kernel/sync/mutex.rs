@@ -38,6 +38,7 @@ impl Machine {
         }
         let old = kevent::SIGNAL_STATE.get(mutex);
         if old == 0 {
+            self.current().regions.leave_critical();
             kmutant::OWNER_THREAD.set(mutex, 0);
         }
         self.signal(mutex, old.saturating_add(1))
@@ -101,6 +102,12 @@ impl Machine {
             self.violation(
                 &rules::BUG_CHECK,
                 &format!("{call} with a mutex that the thread does not hold"),
+            );
+        }
+        if lower && self.irql() != APC_LEVEL {
+            self.violation(
+                &rules::FAST_MUTEX_RELEASED_AT_BAD_IRQL,
+                &format!("{call} at IRQL {}, and not at APC_LEVEL", self.irql()),
             );
         }
         let old_irql = u8::try_from(fast_mutex::OLD_IRQL.get(mutex)).unwrap_or_default();

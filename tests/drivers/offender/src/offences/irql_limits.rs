@@ -5,11 +5,12 @@ use core::ptr;
 
 use crate::{
     kernel::{
-        Event, ExAcquireFastMutex, ExAcquireResourceExclusiveLite, ExAllocatePool2, ExDeleteResourceLite,
-        ExInitializeResourceLite, ExReleaseFastMutex, ExReleaseResourceLite, FALSE, FILE_DEVICE_SECURE_OPEN,
-        FILE_DEVICE_UNKNOWN, FastMutex, IoCreateDevice, IoDeleteDevice, KeEnterCriticalRegion, KeInitializeEvent,
-        KeLeaveCriticalRegion, KeLowerIrql, KeRaiseIrqlToDpcLevel, NtStatus, ObjectAttributes, Resource,
-        STATUS_SUCCESS, SYNCHRONIZATION_EVENT, TRUE, UnicodeString, ZwClose, ZwOpenKey,
+        ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL, Event, ExAcquireFastMutex, ExAcquireResourceExclusiveLite,
+        ExAllocatePool2, ExDeleteResourceLite, ExFreePool, ExInitializeResourceLite, ExReleaseFastMutex,
+        ExReleaseResourceLite, FALSE, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, FastMutex, IoCreateDevice,
+        IoDeleteDevice, KeEnterCriticalRegion, KeInitializeEvent, KeLeaveCriticalRegion, KeLowerIrql,
+        KeRaiseIrqlToDpcLevel, KfRaiseIrql, NtStatus, ObjectAttributes, Resource, STATUS_SUCCESS,
+        SYNCHRONIZATION_EVENT, TRUE, UnicodeString, ZwClose, ZwOpenKey,
     },
     objects::Device,
     pool,
@@ -63,7 +64,7 @@ pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
 }
 
 /// ASCII as UTF-16.
-const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
+pub(super) const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
     let mut units = [0; N];
     let mut index = 0;
     while index < N {
@@ -161,4 +162,48 @@ pub(super) fn acquire_fast_mutex(request: Request, conduct: Conduct) -> NtStatus
     ExAcquireFastMutex(mutex);
     ExReleaseFastMutex(mutex);
     request.skip_and_call()
+}
+
+/// Allocates nonpaged pool where nothing is allocated.
+pub(super) fn allocate_nonpaged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = raised_above(conduct, || pool::allocate(64));
+    if !block.is_null() {
+        pool::free(block);
+    }
+    request.skip_and_call()
+}
+
+/// Frees paged pool.
+pub(super) fn free_paged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = ExAllocatePool2(POOL_FLAG_PAGED, 64, pool::TAG);
+    if !block.is_null() {
+        raised(conduct, || pool::free(block));
+    }
+    request.skip_and_call()
+}
+
+/// Frees paged pool with the function that is told no tag.
+pub(super) fn free_untagged_paged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = ExAllocatePool2(POOL_FLAG_PAGED, 64, pool::TAG);
+    if !block.is_null() {
+        raised(conduct, || ExFreePool(block));
+    }
+    request.skip_and_call()
+}
+
+/// Frees nonpaged pool where nothing is freed.
+pub(super) fn free_nonpaged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = pool::allocate(64);
+    if !block.is_null() {
+        raised_above(conduct, || pool::free(block));
+    }
+    request.skip_and_call()
+}
+
+/// Does something at an IRQL of devices where that is the offence, and else at DISPATCH_LEVEL.
+fn raised_above<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
+    let old = KfRaiseIrql(conduct.choose(ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL));
+    let result = work();
+    KeLowerIrql(old);
+    result
 }

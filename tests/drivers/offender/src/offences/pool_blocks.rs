@@ -4,8 +4,8 @@ use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
-        ExDeleteResourceLite, ExInitializeResourceLite, KeCancelTimer, KeInitializeTimer, KeSetTimer, NtStatus,
-        Resource, Timer,
+        ExDeleteResourceLite, ExInitializeResourceLite, FALSE, IoAllocateIrp, IoFreeIrp, KeCancelTimer,
+        KeInitializeTimer, KeSetTimer, NtStatus, Resource, Timer,
     },
     pool,
     request::Request,
@@ -130,4 +130,23 @@ fn write_near_end(block: *mut c_void, bytes: usize, conduct: Conduct) {
 fn read(block: *const c_void) {
     // SAFETY: the first byte of the block, which has been freed where that is the offence.
     unsafe { block.cast::<u8>().read_volatile() };
+}
+
+/// Asks for a block without a byte.
+pub(super) fn allocate_nothing(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(conduct.choose(0, WHOLE_BYTES), pool::free);
+    request.skip_and_call()
+}
+
+/// Frees an IRP of its own as if it were any block.
+pub(super) fn free_irp(request: Request, conduct: Conduct) -> NtStatus {
+    let irp = IoAllocateIrp(1, FALSE);
+    if !irp.is_null() {
+        if conduct.offends() {
+            pool::free(irp.as_ptr());
+        } else {
+            IoFreeIrp(irp);
+        }
+    }
+    request.skip_and_call()
 }
