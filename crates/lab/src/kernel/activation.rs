@@ -70,6 +70,8 @@ impl Routine {
 /// A routine of the driver that has not returned.
 pub(crate) struct Activation {
     pub(crate) routine: Routine,
+    /// Its first two arguments.
+    pub(crate) arguments: [usize; 2],
     /// The IRQL that it has to return at, where how it returns is checked.
     irql: Option<u8>,
     /// How many spin locks were held then.
@@ -143,6 +145,7 @@ impl Machine {
         let outer_function = context.function.get();
         context.activations.borrow_mut().push(Activation {
             routine,
+            arguments: [arguments[0], arguments[1]],
             irql,
             spin_locks: context.spin_locks.borrow().len(),
             regions: context.regions.clone(),

@@ -192,7 +192,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     );
     machine.schedule_point();
     let call = Call { machine, frame };
-    exports::check_irql(function, &call);
+    exports::check_call(function, &call);
     let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
     let result = (export.serve)(&call);
     if observed {

@@ -108,6 +108,10 @@ rules! {
     "A filter has the buffering of the device below it.";
     DEVICE_TYPE_NOT_INHERITED: "0xC9/0x246" "DeviceType not copied", DV, Fatal, "device-type-not-copied";
     "A filter has the type of the device below it.";
+    ATTACHED_ELSEWHERE: "SDV/PnpSameDeviceObject" "PnpSameDeviceObject", SDV, Fatal, "attach-to-another-stack", enforced by "AddDevice" in "PnpSameDeviceObject";
+    "AddDevice attaches to the stack of the device that it was called for.";
+    DELETED_BEFORE_REMOVAL: "SDV/DeleteDevice" "DeleteDevice", SDV, Fatal, "delete-before-removal-is-sent", enforced by "RemoveDevice, Device" in "DeleteDevice";
+    "A device is deleted when IRP_MN_REMOVE_DEVICE has been sent to the drivers below, and not before.";
     REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove", enforced by "Request, RemoveDevice, MustSucceed" in "PnpRemove";
     "REMOVE_DEVICE does not fail.";
 
@@ -123,6 +127,8 @@ rules! {
     "A spin lock is released at DISPATCH_LEVEL.";
     WAIT_AT_DISPATCH: "0xC4/0x3B" "wait at DISPATCH_LEVEL", DV, Fatal, "wait-at-dispatch";
     "A thread waits below DISPATCH_LEVEL only, unless its timeout is zero.";
+    USER_WAIT_FOR_STACK: "0xC4/0x123" "wait in UserMode for an object on the stack", DV, Fatal, "wait-in-user-mode-for-stack";
+    "An object on a kernel stack is waited for in KernelMode: in the other mode the stack may be paged out.";
     ZW_ABOVE_PASSIVE: "0xC4/0x2001F" "IrqlZwPassive", DV, Fatal, "open-key-at-dispatch";
     "ZwClose and the functions of the registry are called at PASSIVE_LEVEL.";
     CREATE_ABOVE_PASSIVE: "0xC4/0x2000A" "IrqlIoPassive1", DV, Fatal, "create-device-at-dispatch", enforced by "AddDevice" in "IrqlIoPassive1";
@@ -225,6 +231,8 @@ rules! {
     "When a driver has been unloaded, no work item of ExQueueWorkItem and no system thread of its is left. A work item of IoQueueWorkItem keeps its driver loaded.";
     DEVICE_REFERENCE_LEFT: "SDV/DanglingDeviceObjectReference" "DanglingDeviceObjectReference", SDV, Fatal, "leave-device-reference";
     "A reference to a device object, such as IoGetAttachedDeviceReference takes, is given back.";
+    KEY_LEFT_OPEN: "SDV/ZwRegistryOpen" "ZwRegistryOpen", SDV, Fatal, "leave-opened-key-open";
+    "A key of the registry that a driver opens or creates is closed before the driver is unloaded.";
     POOL_LEAKED: "0xC4/0x62" "pool not freed at unload", DV, Fatal, "leak-pool";
     "Everything that a driver allocated is freed when it is unloaded.";
     REMOVE_LOCK_OTHER_TAG: "0xC4/0xD5" "IoReleaseRemoveLock with another tag", DV, Fatal, "release-other-tag";
@@ -263,6 +271,12 @@ rules! {
     "A driver stays within the kernel stack, which it shares with every other driver of the request.";
     STUCK: "LAB/Stuck" "nothing goes on", Lab, Fatal, "loop-read";
     "A driver's routine returns, and what it waits for comes. Windows would hang, or stop with 0x133 DPC_WATCHDOG_VIOLATION or 0x9F.";
+    BREAKPOINT: "SDV/DebugBreakUsage" "DebugBreakUsage", SDV, Fatal, "break-point";
+    "A driver calls neither DbgBreakPoint nor DbgBreakPointWithStatus, which stop a machine without a debugger.";
+    OLD_POOL_FUNCTION: "SDV/UnSafeAllocatePool" "UnSafeAllocatePool", SDV, Warning, "allocate-with-old-function";
+    "Pool is allocated with ExAllocatePool2 or ExAllocatePool3, whose memory is zeroed.";
+    UNBOUNDED_STRING: "SDV/SafeStrings" "SafeStrings", SDV, Warning, "copy-string-without-bound";
+    "Strings are copied by functions that are told how long the target is.";
     BUG_CHECK: "LAB/BugCheck" "KeBugCheckEx", Lab, Fatal, "bug-check-read";
     "A driver does not stop the machine.";
     IRP_LOST: "LAB/IrpLost" "an IRP that is never completed", Lab, Fatal, "park-for-ever";

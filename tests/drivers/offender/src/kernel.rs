@@ -163,10 +163,12 @@ pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut
 // handed out: the few that are not are made where an offence says so.
 #[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
+    pub(crate) safe fn DbgBreakPoint();
     pub(crate) safe fn ExAcquireFastMutex(mutex: *mut FastMutex);
     pub(crate) safe fn ExAcquireFastMutexUnsafe(mutex: *mut FastMutex);
     pub(crate) safe fn ExAcquireResourceExclusiveLite(resource: *mut Resource, wait: u8) -> u8;
     pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
+    pub(crate) safe fn ExAllocatePoolWithTag(kind: i32, bytes: usize, tag: u32) -> *mut c_void;
     pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExFreePool(block: *mut c_void);
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
@@ -308,9 +310,19 @@ unsafe extern "system" {
     pub(crate) safe fn RtlCreateRegistryKey(relative_to: u32, path: *const u16) -> NtStatus;
     pub(crate) safe fn RtlDeleteRegistryValue(relative_to: u32, path: *const u16, name: *const u16) -> NtStatus;
     pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
+    pub(crate) safe fn ZwCreateKey(
+        handle: &mut *mut c_void,
+        access: u32,
+        attributes: *const ObjectAttributes,
+        title_index: u32,
+        class: *const UnicodeString,
+        options: u32,
+        disposition: *mut u32,
+    ) -> NtStatus;
     pub(crate) safe fn ZwOpenKey(
         handle: &mut *mut c_void,
         access: u32,
         attributes: *const ObjectAttributes,
     ) -> NtStatus;
+    pub(crate) safe fn wcscpy(target: *mut u16, source: *const u16) -> *mut u16;
 }

@@ -60,6 +60,8 @@ offences! {
     "0xC9/0x209" "complete-while-pending-below" Read(completing::while_pending_below);
     "0xC9/0x224" "return-other-status" Read(completing::return_other_status);
     "0xC9/0x226" "drop-irp" Read(completing::not_at_all);
+    "0xC9/0x224" "return-other-status-than-lower" Start(completing::return_other_status_than_lower);
+    "SDV/DebugBreakUsage" "break-point" Read(completing::break_point);
     "0x44" "complete-twice" Read(completing::twice);
     "SDV/CompleteRequestStatusCheck" "succeed-what-failed-below" Read(completing::succeed_what_failed_below);
 
@@ -67,6 +69,9 @@ offences! {
     "0xC9/0x228" "pending-not-propagated" Read(pending::not_propagated);
     "0xC9/0x23D" "pending-not-marked" Read(pending::not_marked);
     "0xC9/0x23E" "marked-not-pending" Read(pending::marked_only);
+
+    "0xC9/0x23E" "mark-start-not-pending" Start(pending::marked_start);
+    "0xC9/0x23D" "complete-and-return-pending" Read(pending::completed_and_pending);
 
     "LAB/IrpLost" "park-for-ever" Read(pending::parked);
 
@@ -124,6 +129,7 @@ offences! {
     "0xC4/0x3B" "wait-for-a-time-at-dispatch" Read(irql::wait_for_a_time_at_dispatch);
     "0xC4/0x3B" "wait-for-many-at-dispatch" Read(irql::wait_for_many_at_dispatch);
     "0xC4/0x3B" "wait-for-mutex-at-dispatch" Start(irql::wait_for_mutex_at_dispatch);
+    "0xC4/0x123" "wait-in-user-mode-for-stack" Read(irql::wait_in_user_mode);
     "0xC4/0x2001D" "lower-irql-to-another" Start(irql::lower_to_another);
 
     // Critical and guarded regions, and the locks that want one.
@@ -155,6 +161,8 @@ offences! {
 
     // Pool.
     "0xC4/0x00" "allocate-nothing" Read(pool_blocks::allocate_nothing);
+    "SDV/UnSafeAllocatePool" "allocate-with-old-function" Read(pool_blocks::allocate_with_old_function);
+    "SDV/SafeStrings" "copy-string-without-bound" Read(pool_blocks::copy_string);
     "0xC4/0x105" "free-irp-as-pool" Read(pool_blocks::free_irp);
     "0xC4/0x62" "leak-pool" Read(pool_blocks::leak);
     "0xC4/0x10" "free-inside-block" Read(pool_blocks::free_inside);
@@ -175,7 +183,10 @@ offences! {
     "0xC9/0x244" "io-flags-not-copied" AddDevice(device_objects::without_io_flags);
     "0xC9/0x246" "device-type-not-copied" AddDevice(device_objects::without_type);
 
+    "SDV/PnpSameDeviceObject" "attach-to-another-stack" AddDevice(device_objects::attached_elsewhere);
+
     // Removing it.
+    "SDV/DeleteDevice" "delete-before-removal-is-sent" Remove(removing::delete_before_sending);
     "0xC9/0x201" "delete-without-detach" Remove(removing::delete_attached);
     "0xC9/0x202" "detach-twice" Remove(removing::detach_twice);
     "0xC9/0x21D" "remove-without-detach" Remove(removing::leave_attached);
@@ -194,5 +205,7 @@ offences! {
     "0xC7" "unload-with-timer" Unload(unloading::with_timer);
     "0xE4" "queue-work-item-twice" Start(work_items::queue_twice);
     "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "SDV/ZwRegistryOpen" "leave-opened-key-open" Start(irql_limits::leave_opened_key);
+    "SDV/ZwRegistryOpen" "leave-created-key-open" Start(irql_limits::leave_created_key);
     "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);
 }

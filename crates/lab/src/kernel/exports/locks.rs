@@ -18,6 +18,7 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeReadStateSemaphore", state),
     export("KeReadStateTimer", state),
     export("KeWaitForMutexObject", |call| {
+        call.machine.check_wait_mode(call.u8(2), &[call.pointer(0)]);
         let status = call.machine.wait_for_object(call.pointer(0), call.pointer(4));
         status.cast_unsigned() as usize
     }),
@@ -34,6 +35,7 @@ pub(super) const EXPORTS: &[Export] = &[
         let objects: Vec<usize> = (0..count as usize)
             .map(|index| guest::read(call.pointer(1).wrapping_add(8 * index)))
             .collect();
+        call.machine.check_wait_mode(call.u8(4), &objects);
         let all = call.u32(2) == 0;
         let status = call.machine.wait_for_objects(&objects, all, call.pointer(6));
         status.cast_unsigned() as usize

@@ -4,6 +4,7 @@
 //! driver calls what is missing.
 
 mod device;
+mod discouraged;
 mod executive;
 mod format;
 mod io;
@@ -24,6 +25,7 @@ mod thread;
 use std::{collections::HashMap, ffi::c_void, ptr::NonNull, sync::LazyLock};
 
 use super::{Machine, entry::Frame};
+use crate::rules::Rule;
 
 /// A call of the driver, in the course of being served.
 pub(crate) struct Call {
@@ -146,6 +148,8 @@ struct Table {
     exports: Vec<&'static Export>,
     /// The limit of each, if it has one.
     limits: Vec<Option<&'static irql::Limit>>,
+    /// The rule against each, if there is one.
+    against: Vec<Option<&'static Rule>>,
     numbers: HashMap<&'static str, usize>,
 }
 
@@ -174,9 +178,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         .map(|(number, export)| (export.name, number))
         .collect();
     let limits = exports.iter().map(|export| irql::limit_of(export.name)).collect();
+    let against = exports
+        .iter()
+        .map(|export| discouraged::rule_against(export.name))
+        .collect();
     Table {
         exports,
         limits,
+        against,
         numbers,
     }
 });
@@ -199,8 +208,11 @@ pub(super) fn export_of(number: u32) -> &'static Export {
     TABLE.exports[number as usize]
 }
 
-/// Checks that the driver may call the function with this number at the IRQL that it has.
-pub(super) fn check_irql(function: u32, call: &Call) {
+/// Checks that the driver may call the function with this number at all, and at the IRQL that it has.
+pub(super) fn check_call(function: u32, call: &Call) {
+    if let Some(rule) = TABLE.against[function as usize] {
+        discouraged::count(export_of(function).name, rule, call);
+    }
     if let Some(limit) = TABLE.limits[function as usize] {
         call.machine.check_irql(export_of(function).name, limit, call);
     }

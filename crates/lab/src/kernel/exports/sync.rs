@@ -68,6 +68,7 @@ pub(super) const EXPORTS: &[Export] = &[
         old.cast_unsigned() as usize
     }),
     export("KeWaitForSingleObject", |call| {
+        call.machine.check_wait_mode(call.u8(2), &[call.pointer(0)]);
         let status = call.machine.wait_for_object(call.pointer(0), call.pointer(4));
         status.cast_unsigned() as usize
     }),

@@ -116,6 +116,17 @@ impl Machine {
         }
     }
 
+    /// In a wait in UserMode the thread's stack may be paged out, and with it what is on it.
+    pub(crate) fn check_wait_mode(&self, mode: u8, objects: &[usize]) {
+        let stack = self.current().kernel_stack();
+        if mode != 0 && objects.iter().any(|object| stack.contains(object)) {
+            self.violation(
+                &rules::USER_WAIT_FOR_STACK,
+                "a wait in UserMode for an object on the thread's kernel stack",
+            );
+        }
+    }
+
     /// KeWaitForSingleObject. `timeout` is the address of a LARGE_INTEGER, or 0.
     pub(crate) fn wait_for_object(&'static self, object: usize, timeout: usize) -> NtStatus {
         let deadline_ns = self.deadline(timeout);

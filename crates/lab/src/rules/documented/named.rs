@@ -17,7 +17,7 @@ pub static NAMED: [Documented; 169] = super::names! {
     "IoSetCompletionRoutineNonPnpDriver" not "drivers without AddDevice only, which are in no stack of the lab";
     "IrpCancelField" not "the lab does not see a driver read Irp->Cancel; what comes of it is found as LAB/IrpLost";
     "IrpProcessingComplete" by IRP_DROPPED "drop-irp";
-    "LowerDriverReturn" by RETURNED_OTHER_STATUS "return-other-status";
+    "LowerDriverReturn" by RETURNED_OTHER_STATUS "return-other-status-than-lower";
     "PnpIrpCompletion" by UNKNOWN_PNP_COMPLETED "complete-unknown-pnp";
     "PnpRemove" by REMOVE_FAILED "fail-remove";
     "PnpSurpriseRemove" not "what a driver does to its device is checked when it has been removed";
@@ -40,10 +40,10 @@ pub static NAMED: [Documented; 169] = super::names! {
     "MarkPower" not "function drivers only: a filter requests no power IRPs";
     "MarkPowerDown" not "function drivers only: a filter requests no power IRPs";
     "MarkQueryRelations" not "bus drivers only";
-    "MarkStartDevice" not "checked for every request, and shown for READ";
+    "MarkStartDevice" by MARKED_NOT_PENDING "mark-start-not-pending";
     "MarkingInterlockedQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
     "MarkingQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
-    "PendedCompletedRequest" not "checked, and shown for MarkIrpPending2";
+    "PendedCompletedRequest" by PENDING_NOT_MARKED "complete-and-return-pending";
     "PendedCompletedRequest2" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "PendedCompletedRequest3" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "PendedCompletedRequestEx" not "checked, and shown for PendedCompletedRequest3";
@@ -169,23 +169,23 @@ pub static NAMED: [Documented; 169] = super::names! {
     in "miscellaneous":
     "AddDevice" not "a device that is none cannot be attached: the driver fails at once";
     "DanglingDeviceObjectReference";
-    "PnpSameDeviceObject" not "the stack that a device is attached to is not compared with that of AddDevice";
+    "PnpSameDeviceObject";
     "TargetRelationNeedsRef" not "bus drivers only";
-    "UnSafeAllocatePool" not "the older functions of the pool are right where they are used right";
-    "ZwRegistryCreate" not "handles are not followed";
-    "ZwRegistryOpen" not "handles are not followed";
+    "UnSafeAllocatePool";
+    "ZwRegistryCreate" by KEY_LEFT_OPEN "leave-created-key-open";
+    "ZwRegistryOpen";
 
     in "use of functions":
-    "DebugBreakUsage" not "breakpoints are not told";
+    "DebugBreakUsage";
     "DoubleFetch" not "needs to see each access to memory of user mode, of which requests to a disk have none";
     "NullCheck" by DRIVER_FAULT_AT_DISPATCH "null-at-dispatch";
     "ObsoleteDDIs" not "file systems only";
-    "SafeStrings" not "a check of source text";
+    "SafeStrings";
 
     in "warnings":
     "CheckDeviceObjectFlags" not "bus drivers only";
     "CompletionEventChecking" not "what a completion routine calls is not followed";
-    "DeleteDevice" not "when a device is deleted is not compared with the request to remove it";
+    "DeleteDevice";
     "MultRemoveLock" by REMOVE_LOCK_INITIALISED_TWICE "initialise-remove-lock-twice";
     "PagedCode" not "PAGED_CODE is nothing in a free build; what it guards is found as 0xC4/0x20004 and its like";
     "PagedCodeAtPowerTrans" not "PAGED_CODE is nothing in a free build";

@@ -90,7 +90,7 @@ pub static VERIFIER_CODES: [Documented; 142] = super::codes! {
     "0xC4/0x120" "wait above DISPATCH_LEVEL" by WAIT_AT_DISPATCH "wait-above-dispatch";
     "0xC4/0x121" "wait at DISPATCH_LEVEL without a timeout" by WAIT_AT_DISPATCH "wait-at-dispatch";
     "0xC4/0x122" "wait at DISPATCH_LEVEL with a timeout that is not zero" by WAIT_AT_DISPATCH "wait-for-a-time-at-dispatch";
-    "0xC4/0x123" "wait in UserMode for an object on the stack" not "the processor mode of a wait is not looked at";
+    "0xC4/0x123" "wait in UserMode for an object on the stack";
     "0xC4/0x135" "cancelled IRP not completed in time" not "a driver may take its time; an IRP that never comes back is LAB/IrpLost";
     "0xC4/0x140" "MDL of pageable memory that is not locked" not "the state of an MDL is not followed";
     "0xC4/0x1000" "lock acquired that the thread holds" not "the order of locks is not followed";

@@ -163,3 +163,14 @@ pub(super) fn lower_to_another(request: Request, conduct: Conduct) -> NtStatus {
     KeLowerIrql(conduct.choose(APC_LEVEL, old));
     status
 }
+
+/// Waits in UserMode for what is on its stack.
+pub(super) fn wait_in_user_mode(request: Request, conduct: Conduct) -> NtStatus {
+    /// UserMode of MODE.
+    const USER_MODE: i8 = 1;
+    let mode = conduct.choose(USER_MODE, KERNEL_MODE);
+    wait_signalled(DISPATCH_LEVEL, |event| {
+        KeWaitForSingleObject(event, EXECUTIVE, mode, FALSE, &0);
+    });
+    request.skip_and_call()
+}

@@ -1,7 +1,7 @@
 //! Offences in calling at DISPATCH_LEVEL what may not be called there. The twin of each calls it at PASSIVE_LEVEL, which
 //! is where START_DEVICE and REMOVE_DEVICE come.
 
-use core::ptr;
+use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
@@ -10,7 +10,7 @@ use crate::{
         ExReleaseResourceLite, FALSE, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, FastMutex, IoCreateDevice,
         IoDeleteDevice, KeEnterCriticalRegion, KeInitializeEvent, KeLeaveCriticalRegion, KeLowerIrql,
         KeRaiseIrqlToDpcLevel, KfRaiseIrql, NtStatus, ObjectAttributes, Resource, STATUS_SUCCESS,
-        SYNCHRONIZATION_EVENT, TRUE, UnicodeString, ZwClose, ZwOpenKey,
+        SYNCHRONIZATION_EVENT, TRUE, UnicodeString, ZwClose, ZwCreateKey, ZwOpenKey,
     },
     objects::Device,
     pool,
@@ -33,6 +33,44 @@ fn raised<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
 
 /// Opens a key of the registry.
 pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
+    let mut handle = ptr::null_mut();
+    let opened = raised(conduct, || {
+        with_key_attributes(|attributes| ZwOpenKey(&mut handle, KEY_READ, attributes))
+    });
+    if opened >= STATUS_SUCCESS {
+        ZwClose(handle);
+    }
+    request.skip_and_call()
+}
+
+/// Opens a key of the registry, and leaves it open.
+pub(super) fn leave_opened_key(request: Request, conduct: Conduct) -> NtStatus {
+    let mut handle = ptr::null_mut();
+    let opened = with_key_attributes(|attributes| ZwOpenKey(&mut handle, KEY_READ, attributes));
+    close_unless_offending(opened, handle, conduct);
+    request.skip_and_call()
+}
+
+/// Creates a key of the registry, or opens the one that is there, and leaves it open.
+pub(super) fn leave_created_key(request: Request, conduct: Conduct) -> NtStatus {
+    let mut handle = ptr::null_mut();
+    let created = with_key_attributes(|attributes| {
+        ZwCreateKey(&mut handle, KEY_READ, attributes, 0, ptr::null(), 0, ptr::null_mut())
+    });
+    close_unless_offending(created, handle, conduct);
+    request.skip_and_call()
+}
+
+fn close_unless_offending(status: NtStatus, handle: *mut c_void, conduct: Conduct) {
+    if status >= STATUS_SUCCESS && !conduct.offends() {
+        ZwClose(handle);
+    }
+}
+
+const KEY_READ: u32 = 0x2_0019;
+
+/// Does something with the attributes of a key that is always there.
+fn with_key_attributes(work: impl FnOnce(*const ObjectAttributes) -> NtStatus) -> NtStatus {
     const NAME: [u16; 17] = utf16(b"\\Registry\\Machine");
     #[expect(clippy::cast_possible_truncation, reason = "34 bytes")]
     const NAME_BYTES: u16 = size_of_val(&NAME) as u16;
@@ -40,7 +78,6 @@ pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
     const ATTRIBUTES_BYTES: u32 = size_of::<ObjectAttributes>() as u32;
     const OBJ_CASE_INSENSITIVE: u32 = 0x40;
     const OBJ_KERNEL_HANDLE: u32 = 0x200;
-    const KEY_READ: u32 = 0x2_0019;
 
     let name = UnicodeString {
         length_bytes: NAME_BYTES,
@@ -55,12 +92,7 @@ pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
         security_descriptor: ptr::null(),
         quality_of_service: ptr::null(),
     };
-    let mut handle = ptr::null_mut();
-    let opened = raised(conduct, || ZwOpenKey(&mut handle, KEY_READ, &raw const attributes));
-    if opened >= STATUS_SUCCESS {
-        ZwClose(handle);
-    }
-    request.skip_and_call()
+    work(&raw const attributes)
 }
 
 /// ASCII as UTF-16.
