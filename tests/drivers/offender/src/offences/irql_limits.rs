@@ -178,21 +178,14 @@ pub(super) fn acquire_resource(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Acquires a fast mutex.
 pub(super) fn acquire_fast_mutex(request: Request, conduct: Conduct) -> NtStatus {
-    let mut mutex = FastMutex {
-        count: 1,
-        owner: ptr::null(),
-        contention: 0,
-        event: Event::default(),
-        old_irql: 0,
-    };
-    KeInitializeEvent(&mut mutex.event, SYNCHRONIZATION_EVENT, FALSE);
-    let mutex = &raw mut mutex;
-    // Not `raised`: the function raises the IRQL itself, and its counterpart lowers it.
-    if conduct.offends() {
-        KeRaiseIrqlToDpcLevel();
-    }
-    ExAcquireFastMutex(mutex);
-    ExReleaseFastMutex(mutex);
+    with_fast_mutex(|mutex| {
+        // Not `raised`: the function raises the IRQL itself, and its counterpart lowers it.
+        if conduct.offends() {
+            KeRaiseIrqlToDpcLevel();
+        }
+        ExAcquireFastMutex(mutex);
+        ExReleaseFastMutex(mutex);
+    });
     request.skip_and_call()
 }
 
@@ -238,4 +231,17 @@ fn raised_above<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
     let result = work();
     KeLowerIrql(old);
     result
+}
+
+/// Does something with a fast mutex that nobody holds, as ExInitializeFastMutex makes it, which headers have inline.
+pub(super) fn with_fast_mutex(work: impl FnOnce(*mut FastMutex)) {
+    let mut mutex = FastMutex {
+        count: 1,
+        owner: ptr::null(),
+        contention: 0,
+        event: Event::default(),
+        old_irql: 0,
+    };
+    KeInitializeEvent(&mut mutex.event, SYNCHRONIZATION_EVENT, FALSE);
+    work(&raw mut mutex);
 }

@@ -80,7 +80,6 @@ pub(super) fn parked(request: Request, conduct: Conduct) -> NtStatus {
 pub(super) fn marked_start(request: Request, conduct: Conduct) -> NtStatus {
     if conduct.offends() {
         request.irp.mark_pending();
-        return request.follow();
     }
     request.follow()
 }

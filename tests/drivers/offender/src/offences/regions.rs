@@ -1,20 +1,21 @@
 //! Offences with critical and guarded regions, and with the locks that want one.
 
-use core::{ffi::c_void, ptr};
+use core::ffi::c_void;
 
 use crate::{
     kernel::{
-        CompletionRoutine, DISPATCH_LEVEL, Event, ExAcquireFastMutex, ExAcquireFastMutexUnsafe,
+        CompletionRoutine, DISPATCH_LEVEL, ExAcquireFastMutex, ExAcquireFastMutexUnsafe,
         ExAcquireResourceExclusiveLite, ExDeleteResourceLite, ExInitializeResourceLite, ExReleaseFastMutex,
-        ExReleaseFastMutexUnsafe, ExReleaseResourceLite, FALSE, FastMutex, KeEnterCriticalRegion, KeEnterGuardedRegion,
-        KeInitializeEvent, KeLeaveCriticalRegion, KeLeaveGuardedRegion, KeLowerIrql, KfRaiseIrql, NtStatus,
-        PASSIVE_LEVEL, Resource, SYNCHRONIZATION_EVENT, TRUE,
+        ExReleaseFastMutexUnsafe, ExReleaseResourceLite, FastMutex, KeEnterCriticalRegion, KeEnterGuardedRegion,
+        KeLeaveCriticalRegion, KeLeaveGuardedRegion, KeLowerIrql, KfRaiseIrql, NtStatus, PASSIVE_LEVEL, Resource, TRUE,
     },
     objects::{Device, Irp},
     pool,
     request::{Request, complete_followed},
     switch::Conduct,
 };
+
+use super::irql_limits::with_fast_mutex;
 
 /// Returns from dispatch in a critical region.
 pub(super) fn stay_in_critical(request: Request, conduct: Conduct) -> NtStatus {
@@ -191,15 +192,7 @@ pub(super) fn release_at_dispatch(request: Request, conduct: Conduct) -> NtStatu
 /// Does something with a fast mutex, and passes the request on. No offence where dispatch was called at DISPATCH_LEVEL.
 fn with_mutex(request: Request, work: impl FnOnce(*mut FastMutex)) -> NtStatus {
     if is_at_passive() {
-        let mut mutex = FastMutex {
-            count: 1,
-            owner: ptr::null(),
-            contention: 0,
-            event: Event::default(),
-            old_irql: 0,
-        };
-        KeInitializeEvent(&mut mutex.event, SYNCHRONIZATION_EVENT, FALSE);
-        work(&raw mut mutex);
+        with_fast_mutex(work);
     }
     request.skip_and_call()
 }
