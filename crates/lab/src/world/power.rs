@@ -11,7 +11,7 @@ use super::{
 use crate::{
     kernel::{
         Machine,
-        io::call::IRP_MJ_POWER,
+        io::{call::IRP_MJ_POWER, not_understood::RESERVED_POWER_MINOR},
         power::{QUERY_POWER, SET_POWER},
         random::Random,
         status::{self, nt_success},
@@ -35,6 +35,11 @@ impl Machine {
     fn send_system_power(&'static self, stack: &DeviceStack, minor: u8, state: usize) -> Answered {
         let parameters = Parameters::new([0, 0, state, POWER_ACTION_SLEEP]);
         self.send_with(stack.top, IRP_MJ_POWER, minor, &parameters)
+    }
+
+    /// Sends a power request that no driver knows.
+    pub(crate) fn send_unknown_power(&'static self, stack: &DeviceStack) {
+        self.send_and_wait(stack.top, IRP_MJ_POWER, RESERVED_POWER_MINOR);
     }
 
     /// Asks the stack whether it can sleep.

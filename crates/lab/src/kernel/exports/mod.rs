@@ -8,6 +8,7 @@ mod error_log;
 mod executive;
 mod failing;
 mod format;
+mod in_power;
 mod io;
 mod irql;
 mod leaf;
@@ -214,7 +215,11 @@ pub(super) fn export_of(number: u32) -> &'static Export {
 /// Checks that the driver may call the function with this number at the IRQL that it has.
 pub(super) fn check_irql(function: u32, call: &Call) {
     if let Some(limit) = TABLE.limits[function as usize] {
-        call.machine.check_irql(export_of(function).name, limit, call);
+        let name = export_of(function).name;
+        call.machine.check_irql(name, limit, call);
+        if limit.is_for_passive_level() {
+            call.machine.check_passive_in_power(name);
+        }
     }
 }
 

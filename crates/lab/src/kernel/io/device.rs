@@ -219,6 +219,8 @@ impl Machine {
                 "IoDeleteDevice with a device object that is attached to another: IoDetachDevice comes first",
             );
         }
+        self.check_lock_waited_for(device);
+        self.check_not_registered(device);
         self.devices.with(device, |record| record.deleted.set(true));
         self.forget_remove_locks(device);
         let driver = device_object::DRIVER_OBJECT.get(device);

@@ -129,7 +129,8 @@ impl Disk {
                     self.set_system_power(machine, record, visit, state)
                 }
             }
-            _ => end(machine, record, visit, STATUS_SUCCESS),
+            WAIT_WAKE..=QUERY_POWER => end(machine, record, visit, STATUS_SUCCESS),
+            _ => end(machine, record, visit, irp::STATUS.get(record.address)),
         }
     }
 
