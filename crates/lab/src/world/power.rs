@@ -4,7 +4,6 @@
 //! they are sent is in the kernel's `power`.
 
 use super::{
-    disk::POWER_SYSTEM_WORKING,
     pnp::{Answered, Parameters},
     stack::DeviceStack,
 };
@@ -12,7 +11,7 @@ use crate::{
     kernel::{
         Machine,
         io::{call::IRP_MJ_POWER, not_understood::RESERVED_POWER_MINOR},
-        power::{QUERY_POWER, SET_POWER},
+        power::{POWER_SYSTEM_WORKING, QUERY_POWER, SET_POWER},
         random::Random,
         status::{self, nt_success},
     },

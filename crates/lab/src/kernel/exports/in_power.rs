@@ -8,10 +8,9 @@ use crate::{
         Machine,
         io::call::IRP_MJ_POWER,
         layout::io_stack_location,
-        power::{DEVICE_POWER_STATE, SET_POWER},
+        power::{DEVICE_POWER_STATE, POWER_SYSTEM_WORKING, SET_POWER},
     },
     rules,
-    world::disk::POWER_SYSTEM_WORKING,
 };
 
 impl Machine {

@@ -28,7 +28,17 @@ const QUERY_CAPABILITIES: u8 = 0x09;
 /// Minor functions of PnP that a filter passes on unless it fails them: START, QUERY_REMOVE, REMOVE, CANCEL_REMOVE, STOP,
 /// QUERY_STOP, CANCEL_STOP, QUERY_CAPABILITIES, QUERY_PNP_DEVICE_STATE, DEVICE_USAGE_NOTIFICATION and SURPRISE_REMOVAL.
 const PNP_PASSED_ON: [u8; 11] = [
-    0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, QUERY_CAPABILITIES, 0x14, 0x16, 0x17,
+    0x00,
+    0x01,
+    0x02,
+    0x03,
+    0x04,
+    0x05,
+    0x06,
+    QUERY_CAPABILITIES,
+    0x14,
+    0x16,
+    0x17,
 ];
 
 /// Minor functions of PnP that bus drivers answer, and those above them do not: QUERY_RESOURCES,
@@ -58,7 +68,13 @@ impl Machine {
     /// A driver sends an IRP on, in stack location `next`, to the device `target`.
     pub(super) fn check_managed_forwarded(&self, record: &Rc<IrpRecord>, visit: usize, next: u8, target: usize) {
         let (major, minor, own, sent, came) = record.visit(visit, |visit| {
-            (visit.major, visit.minor, visit.location, visit.sent, visit.status_on_arrival)
+            (
+                visit.major,
+                visit.minor,
+                visit.location,
+                visit.sent,
+                visit.status_on_arrival,
+            )
         });
         if !matches!(major, IRP_MJ_PNP | IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL) {
             return;
@@ -157,9 +173,17 @@ impl Machine {
             return;
         }
         let rule = if nt_success(now) {
-            for_major(major, &rules::SUCCESSFUL_PNP_COMPLETED, &rules::SUCCESSFUL_POWER_COMPLETED)
+            for_major(
+                major,
+                &rules::SUCCESSFUL_PNP_COMPLETED,
+                &rules::SUCCESSFUL_POWER_COMPLETED,
+            )
         } else if now == STATUS_NOT_SUPPORTED {
-            for_major(major, &rules::UNTOUCHED_PNP_COMPLETED, &rules::UNTOUCHED_POWER_COMPLETED)
+            for_major(
+                major,
+                &rules::UNTOUCHED_PNP_COMPLETED,
+                &rules::UNTOUCHED_POWER_COMPLETED,
+            )
         } else {
             return;
         };
@@ -192,8 +216,7 @@ impl Machine {
 
     /// What bus drivers answer is not answered by others.
     fn check_answers_for_itself(&self, record: &Rc<IrpRecord>, major: u8, minor: u8, now: NtStatus) {
-        let is_of_others =
-            major == IRP_MJ_PNP && PNP_OF_BUS_DRIVERS.contains(&minor) && !is_unknown_pnp(major, minor);
+        let is_of_others = major == IRP_MJ_PNP && PNP_OF_BUS_DRIVERS.contains(&minor) && !is_unknown_pnp(major, minor);
         if is_of_others && nt_success(now) {
             self.violation_about(
                 Some(record),
@@ -232,10 +255,30 @@ impl Machine {
         let word = |offset| u32::from(guest::read::<u16>(block + offset));
         let number = |offset| guest::read::<u32>(block + offset);
         let fields = [
-            (&rules::CAPABILITIES_VERSION, "Version", word(capabilities::VERSION), capabilities::VERSION_1),
-            (&rules::CAPABILITIES_SIZE, "Size", word(capabilities::SIZE), capabilities::BYTES),
-            (&rules::CAPABILITIES_ADDRESS, "Address", number(capabilities::ADDRESS), capabilities::UNKNOWN),
-            (&rules::CAPABILITIES_UI_NUMBER, "UINumber", number(capabilities::UI_NUMBER), capabilities::UNKNOWN),
+            (
+                &rules::CAPABILITIES_VERSION,
+                "Version",
+                word(capabilities::VERSION),
+                capabilities::VERSION_1,
+            ),
+            (
+                &rules::CAPABILITIES_SIZE,
+                "Size",
+                word(capabilities::SIZE),
+                capabilities::BYTES,
+            ),
+            (
+                &rules::CAPABILITIES_ADDRESS,
+                "Address",
+                number(capabilities::ADDRESS),
+                capabilities::UNKNOWN,
+            ),
+            (
+                &rules::CAPABILITIES_UI_NUMBER,
+                "UINumber",
+                number(capabilities::UI_NUMBER),
+                capabilities::UNKNOWN,
+            ),
         ];
         let wrong = fields.into_iter().find(|(_, _, value, expected)| value != expected);
         let Some((rule, field, value, expected)) = wrong else {

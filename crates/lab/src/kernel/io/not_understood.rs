@@ -84,9 +84,15 @@ impl Machine {
         let minor = io_stack_location::MINOR_FUNCTION.get(record.stack_location(location));
         let now = irp::STATUS.get(record.address);
         let (rule, kind) = if is_unknown_pnp(major, minor) {
-            (&rules::STATUS_OF_UNKNOWN_CHANGED, "IRP_MJ_PNP whose minor function is reserved")
+            (
+                &rules::STATUS_OF_UNKNOWN_CHANGED,
+                "IRP_MJ_PNP whose minor function is reserved",
+            )
         } else if is_unknown_power(major, minor) {
-            (&rules::STATUS_OF_UNKNOWN_POWER_CHANGED, "IRP_MJ_POWER whose minor function is none")
+            (
+                &rules::STATUS_OF_UNKNOWN_POWER_CHANGED,
+                "IRP_MJ_POWER whose minor function is none",
+            )
         } else {
             return;
         };

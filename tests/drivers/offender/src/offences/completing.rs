@@ -76,3 +76,11 @@ extern "system" fn succeed(device: Device, irp: Irp, context: *mut c_void) -> Nt
     }
     complete_followed(device, irp, context)
 }
+
+/// A word of memory that nobody has written to.
+const GARBAGE: NtStatus = 0xDDDD_DDDD_u32.cast_signed();
+
+/// Completes the IRP with what was in memory that nobody has written to.
+pub(super) fn with_garbage(request: Request, conduct: Conduct) -> NtStatus {
+    request.complete(conduct.choose(GARBAGE, STATUS_DEVICE_NOT_READY))
+}

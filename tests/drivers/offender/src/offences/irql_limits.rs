@@ -32,6 +32,12 @@ fn raised<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
 
 /// Opens a key of the registry.
 pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
+    open_and_close_key(|open| raised(conduct, open));
+    request.skip_and_call()
+}
+
+/// Opens a key of the registry, in the way given, and closes it.
+pub(super) fn open_and_close_key(way: impl FnOnce(&mut dyn FnMut() -> NtStatus) -> NtStatus) {
     const NAME: [u16; 17] = utf16(b"\\Registry\\Machine");
     #[expect(clippy::cast_possible_truncation, reason = "34 bytes")]
     const NAME_BYTES: u16 = size_of_val(&NAME) as u16;
@@ -55,11 +61,10 @@ pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
         quality_of_service: ptr::null(),
     };
     let mut handle = ptr::null_mut();
-    let opened = raised(conduct, || ZwOpenKey(&mut handle, KEY_READ, &raw const attributes));
+    let opened = way(&mut || ZwOpenKey(&mut handle, KEY_READ, &raw const attributes));
     if opened >= STATUS_SUCCESS {
         ZwClose(handle);
     }
-    request.skip_and_call()
 }
 
 /// ASCII as UTF-16.
