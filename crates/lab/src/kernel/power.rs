@@ -29,6 +29,8 @@ pub(crate) const SET_POWER: u8 = 2;
 /// IRP_MN_QUERY_POWER.
 pub(crate) const QUERY_POWER: u8 = 3;
 
+/// PowerSystemWorking.
+pub(crate) const POWER_SYSTEM_WORKING: usize = 1;
 /// DevicePowerState of POWER_STATE_TYPE.
 pub(crate) const DEVICE_POWER_STATE: usize = 1;
 /// PowerDeviceD0.

@@ -128,6 +128,7 @@ objects! {
 pub(crate) struct Extension {
     remove_lock: RemoveLock,
     lower: Device,
+    physical: Device,
     spin_lock: SpinLock,
 }
 
@@ -153,6 +154,18 @@ impl Device {
     pub(crate) fn lower_place(self) -> *mut Device {
         // SAFETY: as above.
         unsafe { &raw mut (*self.extension()).lower }
+    }
+
+    /// Where AddDevice stores the physical device.
+    pub(crate) fn physical_place(self) -> *mut Device {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).physical }
+    }
+
+    /// The device at the bottom of the stack.
+    pub(crate) fn physical(self) -> Device {
+        // SAFETY: the extension lives as long as its device.
+        unsafe { self.physical_place().read() }
     }
 
     /// The next-lower device of the stack.

@@ -78,7 +78,9 @@ pub(super) const EXPORTS: &[Export] = &[
         // Lack of memory is no reason for it to fail, only a script is.
         let planned = call.machine.planned.take("IoAcquireRemoveLockEx");
         if let Some(planned) = planned {
-            return status(planned.unwrap_or(STATUS_DELETE_PENDING));
+            let refusal = planned.unwrap_or(STATUS_DELETE_PENDING);
+            call.machine.note_acquisition(refusal);
+            return status(refusal);
         }
         status(call.machine.acquire_remove_lock(call.pointer(0), call.pointer(1)))
     }),

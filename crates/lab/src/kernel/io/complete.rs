@@ -69,6 +69,7 @@ impl Machine {
                 &format!("IoCompleteRequest with {}", status::name(status)),
             );
         }
+        self.check_status_plausible(&record, status);
         if irp::CANCEL_ROUTINE.get(address) != 0 {
             self.violation_about(
                 Some(&record),
@@ -88,6 +89,7 @@ impl Machine {
                 );
             }
             self.check_was_passed_on(&record, caller);
+            self.check_managed_answered(&record, caller);
             if let Some(from_below) = from_below {
                 self.check_status_kept(&record, caller, from_below);
             }
@@ -279,7 +281,10 @@ impl Machine {
             );
         }
         match visit {
-            Some(index) => self.check_status_kept(record, index, status),
+            Some(index) => {
+                self.check_status_kept(record, index, status);
+                self.check_managed_answered(record, index);
+            }
             None => self.check_event_left_alone(record),
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));

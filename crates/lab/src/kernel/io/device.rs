@@ -268,6 +268,8 @@ impl Machine {
             );
         }
         self.check_removal_was_sent(device);
+        self.check_lock_waited_for(device);
+        self.check_not_registered(device);
         self.devices.with(device, |record| record.deleted.set(true));
         self.forget_remove_locks(device);
         let driver = device_object::DRIVER_OBJECT.get(device);
