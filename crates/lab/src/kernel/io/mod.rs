@@ -16,6 +16,7 @@ mod invariant;
 pub(crate) mod irp;
 pub(crate) mod not_understood;
 mod own;
+mod queueing;
 pub(crate) mod remove_lock;
 pub(crate) mod start_io;
 pub(crate) mod verify;

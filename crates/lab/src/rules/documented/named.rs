@@ -14,8 +14,8 @@ pub static NAMED: [Documented; 169] = super::names! {
     "IoSetCompletionExCompleteIrp";
     "IoSetCompletionRoutineExCheck";
     "IoSetCompletionRoutineExCheckDeviceObject";
-    "IoSetCompletionRoutineNonPnpDriver" not "drivers without AddDevice only, which are in no stack of the lab";
-    "IrpCancelField" not "the lab does not see a driver read Irp->Cancel; what comes of it is found as LAB/IrpLost";
+    "IoSetCompletionRoutineNonPnpDriver";
+    "IrpCancelField";
     "IrpProcessingComplete" by IRP_DROPPED "drop-irp";
     "LowerDriverReturn" by RETURNED_OTHER_STATUS "return-other-status";
     "PnpIrpCompletion" by UNKNOWN_PNP_COMPLETED "complete-unknown-pnp";
@@ -25,11 +25,11 @@ pub static NAMED: [Documented; 169] = super::names! {
     "PowerDownFail";
     "PowerIrpDDIs" not "the IRQL that each function is called at is checked in power requests too";
     "PowerUpFail";
-    "SignalEventInCompletion" not "what comes of it is found as LAB/Stuck";
-    "SignalEventInCompletion2" not "what comes of it is found as LAB/Stuck";
-    "SignalEventInCompletion3" not "what comes of it is found as LAB/Stuck";
-    "StartIoCancel" not "a filter has no StartIo";
-    "StartIoRecursion" not "a filter has no StartIo";
+    "SignalEventInCompletion";
+    "SignalEventInCompletion2" by EVENT_FORGOTTEN "forward-and-forget-event";
+    "SignalEventInCompletion3" by EVENT_FORGOTTEN "forward-and-forget-event";
+    "StartIoCancel" not "NonCancelable FALSE is the default, and right for a driver that takes its requests out under the cancel spin lock";
+    "StartIoRecursion";
     "WmiComplete" not "drivers that register with WMI only";
     "WmiForward" not "drivers that register with WMI only";
 
@@ -41,12 +41,12 @@ pub static NAMED: [Documented; 169] = super::names! {
     "MarkPowerDown" not "function drivers only: a filter requests no power IRPs";
     "MarkQueryRelations" not "bus drivers only";
     "MarkStartDevice" not "checked for every request, and shown for READ";
-    "MarkingInterlockedQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
-    "MarkingQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
+    "MarkingInterlockedQueuedIrps";
+    "MarkingQueuedIrps";
     "PendedCompletedRequest" not "checked, and shown for MarkIrpPending2";
     "PendedCompletedRequest2" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "PendedCompletedRequest3" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
-    "PendedCompletedRequestEx" not "checked, and shown for PendedCompletedRequest3";
+    "PendedCompletedRequestEx" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "StartDeviceWait" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
     "StartDeviceWait2" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
     "StartDeviceWait3" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
