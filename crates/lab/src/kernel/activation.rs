@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL};
+use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL, sync::region::Regions};
 use crate::rules::{self, Rule};
 
 /// Which of the driver's routines was called, and what for.
@@ -82,10 +82,14 @@ pub(crate) struct Activation {
     pub(crate) routine: Routine,
     /// No other activation of a run has it.
     pub(crate) serial: u64,
+    /// Its first two arguments.
+    pub(crate) arguments: [usize; 2],
     /// The IRQL that it has to return at, where how it returns is checked.
     irql: Option<u8>,
     /// How many spin locks were held then.
     spin_locks: usize,
+    /// The regions that the thread was in.
+    pub(crate) regions: Regions,
 }
 
 impl Machine {
@@ -167,8 +171,10 @@ impl Machine {
         context.activations.borrow_mut().push(Activation {
             routine,
             serial: self.steps.get(),
+            arguments: [arguments[0], arguments[1]],
             irql,
             spin_locks: context.spin_locks.borrow().len(),
+            regions: context.regions.clone(),
         });
         context.spin_locks.borrow_mut().extend(lock);
         self.count_step();
@@ -206,5 +212,6 @@ impl Machine {
                 &format!("{} returned at IRQL {irql} and not at {expected}", routine.named()),
             );
         }
+        self.check_regions(activation);
     }
 }

@@ -4,6 +4,7 @@ use super::{Call, Export, export};
 use crate::{
     guest,
     kernel::{Machine, clock::PERFORMANCE_FREQUENCY},
+    rules,
 };
 
 pub(super) const EXPORTS: &[Export] = &[
@@ -67,10 +68,17 @@ pub(super) const EXPORTS: &[Export] = &[
         call.machine.bug_check(call.u32(0), arguments)
     }),
     export("KeBugCheck", |call| call.machine.bug_check(call.u32(0), [0; 4])),
+    export("DbgBreakPoint", break_point),
+    export("DbgBreakPointWithStatus", break_point),
     export("DbgPrint", |call| call.machine.debug_print(call, 0)),
     export("DbgPrintEx", |call| call.machine.debug_print(call, 2)),
     export("vDbgPrintEx", |call| call.machine.debug_print_list(call, 2)),
 ];
+
+fn break_point(call: &Call) -> usize {
+    call.machine
+        .violation(&rules::BREAKPOINT, "a breakpoint, with no debugger to take it")
+}
 
 fn large(value: u64) -> usize {
     // A usize has 64 bits here.

@@ -4,7 +4,7 @@
 use core::{ffi::c_void, ptr};
 
 use crate::{
-    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, create},
+    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, Target, create},
     kernel::{
         IoDeleteDevice, IoGetAttachedDeviceReference, IoInitializeTimer, NtStatus, ObfDereferenceObject, STATUS_SUCCESS,
     },
@@ -21,6 +21,11 @@ pub(super) fn without_power_pagable(plan: &mut Plan) {
 /// Leaves the device as one that is still being made, so that nobody can open it or attach to it.
 pub(super) fn still_initialising(plan: &mut Plan) {
     plan.is_initialised = false;
+}
+
+/// Attaches to a stack that nobody has asked for.
+pub(super) fn attached_elsewhere(plan: &mut Plan) {
+    plan.target = Target::OwnDevice;
 }
 
 /// Does not take over how buffers come with a request.
