@@ -231,12 +231,12 @@ offences! {
 
     // Spin locks.
     "0xC4/0x40009" "spin-lock-held-at-return-at-dpc-level" Read(spin_locks::hold_at_return_at_dpc_level);
-    "0xC4/0x40009" "release-spin-lock-twice" Read(spin_locks::release_twice);
+    "0xC4/0x1007" "release-spin-lock-twice" Start(spin_locks::release_twice);
     "0xC4/0x40009" "queued-spin-lock-held-at-return" Read(spin_locks::hold_queued_at_return);
-    "0xC4/0x40009" "release-queued-spin-lock-twice" Read(spin_locks::release_queued_twice);
+    "0xC4/0x1007" "release-queued-spin-lock-twice" Start(spin_locks::release_queued_twice);
     "0xC4/0x32" "release-queued-spin-lock-at-passive" Read(spin_locks::release_queued_at_passive);
     "0xC4/0x40009" "cancel-spin-lock-held-at-return" Read(spin_locks::hold_cancel_at_return);
-    "0xC4/0x40009" "release-cancel-spin-lock-twice" Read(spin_locks::release_cancel_twice);
+    "0xC4/0x1007" "release-cancel-spin-lock-twice" Read(spin_locks::release_cancel_twice);
     "0xC4/0x32" "release-spin-lock-at-passive" Read(spin_locks::release_at_passive);
     "0xC4/0x40009" "spin-lock-held-at-return" Read(spin_locks::hold_at_return);
     "SDV/SpinLockSafe" "complete-under-spin-lock" Read(spin_locks::complete_under);

@@ -154,16 +154,16 @@ pub static NAMED: [Documented; 169] = super::names! {
 
     in "locking":
     "CancelSpinLock" by SPIN_LOCK_HELD "cancel-spin-lock-held-at-return";
-    "CancelSpinlockRelease" by SPIN_LOCK_HELD "release-cancel-spin-lock-twice";
+    "CancelSpinlockRelease" by LOCK_NOT_ACQUIRED "release-cancel-spin-lock-twice";
     "CriticalRegions";
     "ExclusiveResourceAccess" by RESOURCE_NOT_OWNED "release-resource-twice";
     "GuardedRegions";
     "QueuedSpinLock" by SPIN_LOCK_HELD "queued-spin-lock-held-at-return";
-    "QueuedSpinLockRelease" by SPIN_LOCK_HELD "release-queued-spin-lock-twice";
+    "QueuedSpinLockRelease" by LOCK_NOT_ACQUIRED "release-queued-spin-lock-twice";
     "SpinLock";
     "SpinLockDpc" by SPIN_LOCK_HELD "spin-lock-held-at-return-at-dpc-level";
     "SpinLockSafe";
-    "SpinlockRelease" by SPIN_LOCK_HELD "release-spin-lock-twice";
+    "SpinlockRelease" by LOCK_NOT_ACQUIRED "release-spin-lock-twice";
     "WithinCriticalRegion" by RESOURCE_ACQUIRED_WITH_APCS "acquire-resource-outside-critical-region";
 
     in "miscellaneous":

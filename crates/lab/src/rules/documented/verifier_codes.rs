@@ -144,9 +144,9 @@ pub static VERIFIER_CODES: [Documented; 142] = super::codes! {
     "0xC4/0x20024" "IrqlNtifsApcPassive" not "file systems only";
     "0xC4/0x40003" "CriticalRegions";
     "0xC4/0x40006" "QueuedSpinLock" by SPIN_LOCK_HELD "queued-spin-lock-held-at-return";
-    "0xC4/0x40007" "QueuedSpinLockRelease" by SPIN_LOCK_HELD "release-queued-spin-lock-twice";
+    "0xC4/0x40007" "QueuedSpinLockRelease" by LOCK_NOT_ACQUIRED "release-queued-spin-lock-twice";
     "0xC4/0x40009" "SpinLock";
-    "0xC4/0x4000B" "SpinlockRelease" by SPIN_LOCK_HELD "release-spin-lock-twice";
+    "0xC4/0x4000B" "SpinlockRelease" by LOCK_NOT_ACQUIRED "release-spin-lock-twice";
     "0xC4/0x4000E" "GuardedRegions";
     "0xC4/0x4100B" "RequestedPowerIrp" not "function drivers only: a filter requests no power IRPs";
     "0xC4/0x4100F" "IoSetCompletionExCompleteIrp";
