@@ -314,6 +314,15 @@ impl Machine {
                 &format!("a power IRP will never be completed: {stuck}"),
             );
         }
+        if let Some(irp) = outstanding.values().find(|irp| irp.was_cancelled_unseen()) {
+            self.violation_about(
+                Some(irp),
+                &rules::CANCEL_NOT_LOOKED_AT,
+                &format!(
+                    "an IRP was cancelled before its cancel routine was set, and will never be completed: {stuck}"
+                ),
+            );
+        }
         if let Some(irp) = outstanding.values().next() {
             self.violation_about(
                 Some(irp),

@@ -8,12 +8,14 @@ use super::{
     usage::Usage,
 };
 use crate::{
+    guest,
     kernel::{
         Machine,
         activation::Routine,
         io::{
-            call::{IRP_MJ_PNP, IRP_MJ_SYSTEM_CONTROL},
+            call::{IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL},
             device::{DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_PAGABLE, Native, NewDevice},
+            irp::major_name,
         },
         layout::{device_object, driver_object},
         status::{self, NtStatus, STATUS_PENDING, nt_success},
@@ -161,6 +163,7 @@ impl Machine {
         let top = self.top_of_stack(bottom);
         if nt_success(status) {
             if top != below {
+                self.check_major_functions(driver);
                 self.check_inherited(top, below);
             }
             return status;
@@ -184,6 +187,22 @@ impl Machine {
             );
         }
         status
+    }
+
+    /// A driver in a stack has a dispatch routine for what it has to pass on, whatever it is there for.
+    fn check_major_functions(&self, driver: usize) {
+        for major in [IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_PNP] {
+            let slot = driver_object::MAJOR_FUNCTION.address(driver) + 8 * usize::from(major);
+            if guest::read::<usize>(slot) == self.invalid_request_routine() {
+                self.violation(
+                    &rules::NO_DISPATCH_ROUTINE,
+                    &format!(
+                        "a driver with AddDevice has no dispatch routine for {}",
+                        major_name(major)
+                    ),
+                );
+            }
+        }
     }
 
     /// What a filter takes over from the device below it.

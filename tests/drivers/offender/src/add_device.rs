@@ -72,20 +72,30 @@ pub(crate) extern "system" fn add_device(driver: Driver, physical_device: Device
     attach(driver, physical_device, &plan)
 }
 
-fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
+/// Makes a device without a name.
+pub(crate) fn create(driver: Driver, device: &mut Device) -> NtStatus {
     #[expect(clippy::cast_possible_truncation, reason = "a few words")]
     const EXTENSION_BYTES: u32 = size_of::<Extension>() as u32;
 
-    let mut device = Device::NULL;
-    let status = IoCreateDevice(
+    IoCreateDevice(
         driver,
         EXTENSION_BYTES,
         ptr::null(),
         FILE_DEVICE_UNKNOWN,
         FILE_DEVICE_SECURE_OPEN,
         FALSE,
-        &mut device,
-    );
+        device,
+    )
+}
+
+/// Declares a device ready.
+pub(crate) fn clear_initialising(device: Device) {
+    device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+}
+
+fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
+    let mut device = Device::NULL;
+    let status = create(driver, &mut device);
     if status < STATUS_SUCCESS {
         return status;
     }
@@ -103,7 +113,7 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
     }
     let lower = device.lower();
     if plan.is_ready_early {
-        device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+        clear_initialising(device);
     }
     if plan.inherits_type {
         device.set_device_type(lower.device_type());
@@ -111,7 +121,7 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
     device.set_characteristics(device.characteristics() | (lower.characteristics() & INHERITED_CHARACTERISTICS));
     device.set_flags(device.flags() | (lower.flags() & plan.inherited_flags) | plan.own_flags);
     if plan.is_initialised {
-        device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+        clear_initialising(device);
     }
     STATUS_SUCCESS
 }

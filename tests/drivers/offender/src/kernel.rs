@@ -181,6 +181,14 @@ pub(crate) struct WorkQueueItem {
     pub(crate) parameter: *mut c_void,
 }
 
+/// LIST_ENTRY: the next and the one before.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct ListEntry {
+    pub(crate) next: *mut ListEntry,
+    pub(crate) before: *mut ListEntry,
+}
+
 /// KSPIN_LOCK, which is free where it is zero.
 pub(crate) type SpinLock = usize;
 
@@ -191,6 +199,8 @@ pub(crate) struct RemoveLock([u64; 4]);
 pub(crate) type Dispatch = extern "system" fn(Device, Irp) -> NtStatus;
 pub(crate) type AddDevice = extern "system" fn(Driver, Device) -> NtStatus;
 pub(crate) type Unload = extern "system" fn(Driver);
+pub(crate) type StartIo = extern "system" fn(Device, Irp);
+pub(crate) type DeviceTimerRoutine = extern "system" fn(Device, *mut c_void);
 pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
 pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
@@ -213,6 +223,12 @@ unsafe extern "system" {
     pub(crate) safe fn ExFreePool(block: *mut c_void);
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExInterlockedInsertTailList(
+        head: *mut ListEntry,
+        entry: *mut ListEntry,
+        lock: *mut SpinLock,
+    ) -> *mut ListEntry;
+    pub(crate) safe fn ExInterlockedRemoveHeadList(head: *mut ListEntry, lock: *mut SpinLock) -> *mut ListEntry;
     pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
     pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
     pub(crate) safe fn ExReleaseFastMutexUnsafe(mutex: *mut FastMutex);
@@ -261,6 +277,7 @@ unsafe extern "system" {
         status_block: *mut IoStatusBlock,
     ) -> Irp;
     pub(crate) safe fn IoBuildPartialMdl(source: Mdl, target: Mdl, start: *mut c_void, bytes: u32);
+    pub(crate) safe fn IoCancelIrp(irp: Irp) -> u8;
     pub(crate) safe fn IoCreateDevice(
         driver: Driver,
         extension_bytes: u32,
@@ -280,6 +297,8 @@ unsafe extern "system" {
     pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
     pub(crate) safe fn IoGetDeviceToVerify(thread: *mut c_void) -> Device;
     pub(crate) safe fn IoInitializeIrp(irp: Irp, bytes: u16, stack_size: i8);
+    pub(crate) safe fn IoInitializeTimer(device: Device, routine: DeviceTimerRoutine, context: *mut c_void)
+    -> NtStatus;
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
         tag: u32,
@@ -304,6 +323,9 @@ unsafe extern "system" {
         on_cancel: u8,
     ) -> NtStatus;
     pub(crate) safe fn IoWMIRegistrationControl(object: *mut c_void, action: u32) -> NtStatus;
+    pub(crate) safe fn IoSetStartIoAttributes(device: Device, defers: u8, is_not_cancelable: u8);
+    pub(crate) safe fn IoStartNextPacket(device: Device, cancelable: u8);
+    pub(crate) safe fn IoStartPacket(device: Device, irp: Irp, key: *const u32, cancel: Option<CancelRoutine>);
     pub(crate) safe fn IofCallDriver(device: Device, irp: Irp) -> NtStatus;
     pub(crate) safe fn IofCompleteRequest(irp: Irp, priority_boost: i8);
     pub(crate) safe fn KeAcquireInStackQueuedSpinLock(lock: *mut SpinLock, handle: *mut LockQueueHandle);

@@ -10,8 +10,8 @@ use crate::{
     switch::{
         Case,
         Place::{
-            AddDevice, CancelRemove, Flush, Major, Own, Pnp, Power, Read, Refused, Remove, ReservedPnp, SetPower,
-            Start, StartAndControl, Surprise, SystemControl, Unload, Usage, Write,
+            AddDevice, CancelRemove, DriverObject, Flush, Major, Own, Pnp, Power, Read, Refused, Remove, ReservedPnp,
+            SetPower, Start, StartAndControl, Surprise, SystemControl, Unload, Usage, Write,
         },
     },
 };
@@ -24,6 +24,7 @@ mod completing;
 mod data;
 mod deadlocks;
 mod device_objects;
+mod driver_objects;
 mod forgotten_events;
 mod forwarding;
 mod freeing_irps;
@@ -40,12 +41,14 @@ mod partial_mdls;
 mod pended;
 mod pending;
 mod pool_blocks;
+mod queueing;
 mod regions;
 mod registering;
 pub(crate) mod remove_locks;
 mod removing;
 mod sending_irps;
 mod spin_locks;
+mod start_io;
 mod unloading;
 mod wmi;
 mod work_items;
@@ -64,6 +67,7 @@ offences! {
     "SDV/IoSetCompletionRoutineExCheckDeviceObject" "register-with-lower-device" Read(registering::with_lower_device);
     "SDV/CompletionRoutineRegistered" "register-and-complete" Read(registering::and_complete);
     "0xC9/0x21C" "copy-without-routine" Read(registering::copy_without_routine);
+    "SDV/IoSetCompletionRoutineNonPnpDriver" "register-plainly-without-pnp" DriverObject(driver_objects::without_pnp);
 
     // Passing an IRP on.
     "0xC9/0x04" "forward-to-no-device" Read(forwarding::to_no_device);
@@ -104,6 +108,7 @@ offences! {
     "0xC9/0x20F" "send-power-with-status" Start(sending_irps::power_with_status);
     "0xC9/0x210" "send-system-control-with-status" Start(sending_irps::system_control_with_status);
     "0xC9/0x237" "send-for-system" Start(sending_irps::for_system);
+    "0xC9/0x302" "send-threaded-at-apc" Start(sending_irps::threaded_at_apc);
     "SDV/IoAllocateForward" "send-own-without-routine" Start(sending_irps::without_routine);
     "SDV/IoBuildFsdForward" "send-built-without-routine" Start(sending_irps::built_without_routine);
     "SDV/SignalEventInCompletion" "forward-and-forget-event" Start(forgotten_events::of_forwarded);
@@ -116,6 +121,7 @@ offences! {
     "0xC9/0x209" "complete-while-pending-below" Read(completing::while_pending_below);
     "0xC9/0x224" "return-other-status" Read(completing::return_other_status);
     "0xC9/0x21B" "complete-with-garbage" Read(completing::with_garbage);
+    "0xC9/0x225" "return-minus-one" Read(completing::return_minus_one);
     "0xC9/0x226" "drop-irp" Read(completing::not_at_all);
     "0xC9/0x224" "return-other-status-than-lower" Start(completing::return_other_status_than_lower);
     "SDV/DebugBreakUsage" "break-point" Read(completing::break_point);
@@ -127,6 +133,9 @@ offences! {
     "0xC9/0x23D" "pending-not-marked" Read(pending::not_marked);
     "0xC9/0x23E" "marked-not-pending" Read(pending::marked_only);
 
+    "SDV/MarkingQueuedIrps" "mark-after-queueing" Read(queueing::mark_after);
+    "SDV/MarkingInterlockedQueuedIrps" "mark-after-interlocked-queueing" Read(queueing::mark_after_interlocked);
+    "SDV/StartIoRecursion" "start-next-in-start-io" Start(start_io::start_next);
     "0xC9/0x23E" "mark-start-not-pending" Start(pending::marked_start);
     "0xC9/0x23D" "complete-and-return-pending" Read(pending::completed_and_pending);
 
@@ -164,6 +173,8 @@ offences! {
     // Cancel routines.
     "0xC9/0x07" "complete-with-cancel-routine" Read(cancelling::complete);
     "0xC9/0x203" "forward-with-cancel-routine" Read(cancelling::forward);
+    "0xC9/0x229" "set-cancel-routine-below" Flush(cancelling::set_below);
+    "SDV/IrpCancelField" "set-cancel-routine-too-late" Read(cancelling::set_too_late);
     "0xC9/0x23C" "cancel-routine-left-by-completion-routine" Read(cancelling::leave_behind);
 
     // IRQL.
@@ -312,6 +323,8 @@ offences! {
     "0xC9/0x244" "io-flags-not-copied" AddDevice(device_objects::without_io_flags);
     "0xC9/0x245" "buffered-and-direct" AddDevice(device_objects::both_io_flags);
     "0xC9/0x246" "device-type-not-copied" AddDevice(device_objects::without_type);
+    "0xC9/0x21F" "leave-out-power" DriverObject(driver_objects::without_power);
+    "0xC9/0x0A" "initialise-device-timer-twice" Start(device_objects::initialise_timer_twice);
 
     "SDV/PnpSameDeviceObject" "attach-to-another-stack" AddDevice(device_objects::attached_elsewhere);
 
@@ -334,6 +347,7 @@ offences! {
 
     // What is not for this driver.
     "0xC9/0x213" "change-status-of-unknown-pnp" ReservedPnp(not_understood::change_status);
+    "0xC9/0x214" "change-information-of-unknown-pnp" ReservedPnp(not_understood::change_information);
     "0xC9/0x220" "complete-system-control" SystemControl(not_understood::complete);
     "0xC9/0x22D" "complete-unknown-pnp" ReservedPnp(not_understood::complete);
 
@@ -379,6 +393,7 @@ offences! {
     "0xC7" "unload-with-timer" Unload(unloading::with_timer);
     "0xE4" "queue-work-item-twice" Start(work_items::queue_twice);
     "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "0x18" "give-reference-back-twice" Start(device_objects::give_back_twice);
     "SDV/ZwRegistryOpen" "leave-opened-key-open" Start(irql_limits::leave_opened_key);
     "SDV/ZwRegistryOpen" "leave-created-key-open" Start(irql_limits::leave_created_key);
     "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);

@@ -7,8 +7,9 @@ use core::{
 
 use crate::{
     add_device::Plan,
-    kernel::{NtStatus, UnicodeString},
+    kernel::{Dispatch, NtStatus, UnicodeString},
     misbehaviours::MISBEHAVIOURS,
+    objects::Driver,
     offences::OFFENCES,
     races::RACES,
     request::Request,
@@ -30,6 +31,9 @@ pub(crate) struct Case {
 pub(crate) enum Place {
     /// In DriverEntry, once the driver object is filled in.
     Entry(fn() -> NtStatus),
+    /// In DriverEntry, once the driver object is filled in. The routine stands for a major function that a driver does not
+    /// have.
+    DriverObject(fn(Driver, Dispatch, Conduct) -> NtStatus),
     /// In AddDevice: it changes what is to be done there.
     AddDevice(fn(&mut Plan)),
     /// In the place of what is done with IRP_MJ_READ.

@@ -63,11 +63,11 @@ pub(super) const EXPORTS: &[Export] = &[
         status(STATUS_SUCCESS)
     }),
     export("ObfDereferenceObject", |call| {
-        call.machine.dereference_device(call.pointer(0));
+        call.machine.dereference_checked(call.pointer(0));
         0
     }),
     export("ObDereferenceObject", |call| {
-        call.machine.dereference_device(call.pointer(0));
+        call.machine.dereference_checked(call.pointer(0));
         0
     }),
     export("IoInitializeRemoveLockEx", |call| {

@@ -98,6 +98,17 @@ impl Machine {
         self.complete(&record, caller);
     }
 
+    /// No device of the lab sets a cancel routine: one that an IRP has at such a device was set by a driver above.
+    fn check_no_cancel_routine_from_above(&self, record: &Rc<IrpRecord>) {
+        if irp::CANCEL_ROUTINE.get(record.address) != 0 {
+            self.violation_about(
+                Some(record),
+                &rules::CANCEL_ROUTINE_SET_BELOW,
+                "a cancel routine was set in an IRP that a lower driver has, in the place of one that may have been there",
+            );
+        }
+    }
+
     /// A failure from below stays one.
     fn check_not_turned(&self, record: &Rc<IrpRecord>, from_below: Option<NtStatus>, status: NtStatus) {
         if let Some(from_below) = from_below
@@ -125,6 +136,7 @@ impl Machine {
             let control = io_stack_location::CONTROL.get(record.stack_location(location));
             let marked = control & SL_PENDING_RETURNED != 0;
             if native {
+                self.check_no_cancel_routine_from_above(record);
                 self.forget_invariants_read_into(record, record.stack_location(location));
             }
             record.visit(index, |visit| {
@@ -212,6 +224,7 @@ impl Machine {
                     visit.kept = true;
                     visit.left = false;
                     visit.status_from_below = Some(status);
+                    visit.information_on_arrival = irp::INFORMATION.get(address);
                 });
             }
             None => record.owner.set(Owner::Sender),

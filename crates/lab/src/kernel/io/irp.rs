@@ -12,12 +12,15 @@ use std::{
 };
 
 use super::{call::IRP_MJ_POWER, invariant::Signature, own::Sender};
-use crate::kernel::{
-    Machine,
-    layout::{IO_TYPE_IRP, io_stack_location, irp},
-    power::WAIT_WAKE,
-    status::{NtStatus, STATUS_NOT_SUPPORTED},
-    trace::{Event, What},
+use crate::{
+    kernel::{
+        Machine,
+        layout::{IO_TYPE_IRP, io_stack_location, irp},
+        power::WAIT_WAKE,
+        status::{NtStatus, STATUS_NOT_SUPPORTED},
+        trace::{Event, What},
+    },
+    rules::Rule,
 };
 
 /// The most events that are kept of one IRP: the first half of them and the latest.
@@ -110,8 +113,12 @@ pub(crate) struct Visit {
     pub(crate) left: bool,
     /// The status that the IRP came with.
     pub(crate) status_on_arrival: NtStatus,
+    /// The information that it came with, here or back from below.
+    pub(crate) information_on_arrival: usize,
     /// The status that the IRP came back with from below, for its completion routine.
     pub(crate) status_from_below: Option<NtStatus>,
+    /// It was put into a list before it was marked pending, which is this rule's to tell.
+    pub(crate) queued_unmarked: Option<&'static Rule>,
 }
 
 /// What is called when an IRP of an initiator has been completed for good.
@@ -207,6 +214,12 @@ impl IrpRecord {
             history.remove(HISTORY_EVENTS / 2);
         }
         history.push(event);
+    }
+
+    /// Whether a cancel routine was set when the IRP had been cancelled, so that nobody calls it. Cancelling takes the
+    /// routine out, and who sets one looks at Cancel then.
+    pub(crate) fn was_cancelled_unseen(&self) -> bool {
+        !self.freed.get() && irp::CANCEL.get(self.address) != 0 && irp::CANCEL_ROUTINE.get(self.address) != 0
     }
 
     /// The address of the stack location with this number.

@@ -17,6 +17,7 @@ pub(crate) mod irp;
 mod managed;
 pub(crate) mod not_understood;
 mod own;
+mod queueing;
 pub(crate) mod remove_lock;
 mod remove_lock_use;
 pub(crate) mod start_io;

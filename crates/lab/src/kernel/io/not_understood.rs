@@ -78,7 +78,7 @@ impl Machine {
         }
     }
 
-    /// The driver of this visit gives the IRP away, which came to it with status `came`.
+    /// The driver of this visit gives the IRP away, which came to it with status `came` and the information that is noted.
     pub(super) fn check_status_kept(&self, record: &Rc<IrpRecord>, visit: usize, came: NtStatus) {
         let (major, location) = record.visit(visit, |visit| (visit.major, visit.location));
         let minor = io_stack_location::MINOR_FUNCTION.get(record.stack_location(location));
@@ -104,6 +104,18 @@ impl Machine {
                     "an {kind} came with {} and goes on with {}",
                     status::name(came),
                     status::name(now)
+                ),
+            );
+        }
+        let came = record.visit(visit, |visit| visit.information_on_arrival);
+        let now = irp::INFORMATION.get(record.address);
+        if now != came && is_unknown_pnp(major, minor) {
+            self.violation_about(
+                Some(record),
+                &rules::INFORMATION_OF_UNKNOWN_CHANGED,
+                &format!(
+                    "an IRP_MJ_PNP whose minor function is reserved came with an information of {came:#x} and goes on \
+                     with {now:#x}"
                 ),
             );
         }

@@ -14,13 +14,13 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x07" "completed with a cancel routine set";
     "0xC9/0x08" "bad buffer for IoBuildAsynchronousFsdRequest";
     "0xC9/0x09" "bad buffer for IoBuildDeviceIoControlRequest";
-    "0xC9/0x0A" "timer of IoInitializeTimer initialised twice" not "the lab has no timers of the I/O manager";
+    "0xC9/0x0A" "timer of IoInitializeTimer initialised twice";
     "0xC9/0x0C" "I/O status block on a stack that has been unwound";
     "0xC9/0x0D" "event on a stack that has been unwound";
     "0xC9/0x0E" "IoCompleteRequest above DISPATCH_LEVEL";
-    "0xC9/0x0F" "create with a file object that is closed" not "file systems only";
+    "0xC9/0x0F" "create with a file object that is closed" not "a create that a driver sends by itself only: the lab closes no file object that it sends one for";
     "0xC9/0x10" "IoCallDriver above DISPATCH_LEVEL";
-    "0xC9/0x11" "fast I/O changed the IRQL" not "file systems only";
+    "0xC9/0x11" "fast I/O changed the IRQL" not "the lab calls no fast I/O";
     "0xC9/0x12" "a driver's dispatch changed the IRQL" by RETURNED_AT_OTHER_IRQL "return-at-other-irql";
 
     "0xC9/0x200" "unknown error" not "stands for nothing";
@@ -43,7 +43,7 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x211" "a device object of the stack was left out";
     "0xC9/0x212" "stack location trashed or not copied";
     "0xC9/0x213" "status changed of an IRP that is not understood";
-    "0xC9/0x214" "Information changed of an IRP that is not understood" not "Information is the lower driver's to set, and is not followed";
+    "0xC9/0x214" "Information changed of an IRP that is not understood";
     "0xC9/0x215" "PnP IRP passed down with an error";
     "0xC9/0x216" "status of a PnP IRP turned into STATUS_NOT_SUPPORTED";
     "0xC9/0x217" "required PnP IRP not handled" not "bus and function drivers only";
@@ -54,17 +54,17 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x21C" "stack location copied without a completion routine";
     "0xC9/0x21D" "REMOVE_DEVICE: not detached";
     "0xC9/0x21E" "REMOVE_DEVICE: not deleted";
-    "0xC9/0x21F" "no dispatch routine for a required major function" not "what a driver lacks is not looked for";
+    "0xC9/0x21F" "no dispatch routine for a required major function";
     "0xC9/0x220" "SYSTEM_CONTROL completed by who is not its provider";
     "0xC9/0x221" "PDO deleted while present" not "bus drivers only";
     "0xC9/0x222" "bus filter detached while the PDO is alive" not "bus filters only";
     "0xC9/0x223" "bus filter deleted while the PDO is alive" not "bus filters only";
     "0xC9/0x224" "returned status is not IoStatus.Status";
-    "0xC9/0x225" "status 0xFFFFFFFF" not "the lab tells it as 0xC9/0x06 where an IRP is completed with it";
+    "0xC9/0x225" "dispatch returned 0xFFFFFFFF";
     "0xC9/0x226" "returned without completing, passing or pending";
     "0xC9/0x227" "completion routine in pageable code";
     "0xC9/0x228" "PendingReturned not propagated";
-    "0xC9/0x229" "cancel routine set on an IRP that is below" not "cancel routines are looked at when an IRP is sent or completed";
+    "0xC9/0x229" "cancel routine set on an IRP that is below";
     "0xC9/0x22A" "PDO does not answer" not "bus drivers only";
     "0xC9/0x22B" "TargetDeviceRelation is empty" not "bus drivers only";
     "0xC9/0x22C" "PDO of TargetDeviceRelation is not referenced" not "bus drivers only";
@@ -80,7 +80,7 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x236" "DEVICE_CAPABILITIES: UI number";
     "0xC9/0x237" "IRP sent that only the system sends";
     "0xC9/0x238" "IoInitializeIrp of what IoAllocateIrp has initialised";
-    "0xC9/0x239" "IRP completed that was never passed on" not "completing a request is what some filters are for";
+    "0xC9/0x239" "IRP completed that was never passed on" not "completing a request that is not passed on is what some drivers are for, and right wherever passing it on is not possible";
     "0xC9/0x23A" "sent on at an IRQL that is wrong for its major function";
     "0xC9/0x23B" "status changed of a power IRP that is not understood";
     "0xC9/0x23C" "completed without clearing the cancel routine";
@@ -103,7 +103,7 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x24D" "another device passed where a PDO is asked for" not "no function of the lab that takes a PDO tells it from another device";
     "0xC9/0x300" "suspicious status" by SUSPICIOUS_STATUS "complete-with-garbage";
     "0xC9/0x301" "passed on above DISPATCH_LEVEL" by CALL_ABOVE_DISPATCH "forward-above-dispatch";
-    "0xC9/0x302" "passed on at APC_LEVEL where the I/O manager needs an APC" not "where an IRP came from is not followed";
+    "0xC9/0x302" "passed on at APC_LEVEL where the I/O manager needs an APC";
     "0xC9/0x306" "REMOVE_DEVICE completed with an error";
     "0xC9/0x307" "the event is signalled before the call that pends";
     "0xC9/0x310" "IRP initialised again that is in use";

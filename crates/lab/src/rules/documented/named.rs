@@ -14,8 +14,8 @@ pub static NAMED: [Documented; 169] = super::names! {
     "IoSetCompletionExCompleteIrp";
     "IoSetCompletionRoutineExCheck";
     "IoSetCompletionRoutineExCheckDeviceObject";
-    "IoSetCompletionRoutineNonPnpDriver" not "drivers without AddDevice only, which are in no stack of the lab";
-    "IrpCancelField" not "the lab does not see a driver read Irp->Cancel; what comes of it is found as LAB/IrpLost";
+    "IoSetCompletionRoutineNonPnpDriver";
+    "IrpCancelField";
     "IrpProcessingComplete" by IRP_DROPPED "drop-irp";
     "LowerDriverReturn" by RETURNED_OTHER_STATUS "return-other-status-than-lower";
     "PnpIrpCompletion" by UNKNOWN_PNP_COMPLETED "complete-unknown-pnp" by SUCCESSFUL_PNP_COMPLETED "complete-successful-pnp";
@@ -28,8 +28,8 @@ pub static NAMED: [Documented; 169] = super::names! {
     "SignalEventInCompletion";
     "SignalEventInCompletion2" by EVENT_FORGOTTEN "forward-and-forget-event";
     "SignalEventInCompletion3" by EVENT_FORGOTTEN "forward-and-forget-event";
-    "StartIoCancel" not "a filter has no StartIo";
-    "StartIoRecursion" not "a filter has no StartIo";
+    "StartIoCancel" not "NonCancelable FALSE is the default, and right for a driver that takes its requests out under the cancel spin lock";
+    "StartIoRecursion";
     "WmiComplete" not "drivers that register with WMI only";
     "WmiForward" not "drivers that register with WMI only";
 
@@ -41,12 +41,12 @@ pub static NAMED: [Documented; 169] = super::names! {
     "MarkPowerDown" by PENDING_NOT_MARKED "power-down-pending-not-marked";
     "MarkQueryRelations" not "bus drivers only";
     "MarkStartDevice" by MARKED_NOT_PENDING "mark-start-not-pending";
-    "MarkingInterlockedQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
-    "MarkingQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
+    "MarkingInterlockedQueuedIrps";
+    "MarkingQueuedIrps";
     "PendedCompletedRequest" by PENDING_NOT_MARKED "complete-and-return-pending";
     "PendedCompletedRequest2" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "PendedCompletedRequest3" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
-    "PendedCompletedRequestEx" not "checked, and shown for PendedCompletedRequest3";
+    "PendedCompletedRequestEx" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "StartDeviceWait" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";
     "StartDeviceWait2" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";
     "StartDeviceWait3" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";

@@ -18,7 +18,8 @@ use crate::kernel::{
     },
     layout::{device_object, io_stack_location, irp},
     power::{
-        DEVICE_POWER_STATE, POWER_DEVICE_D0, POWER_DEVICE_D3, POWER_SYSTEM_WORKING, QUERY_POWER, SET_POWER, WAIT_WAKE,
+        DEVICE_POWER_STATE, POWER_DEVICE_D0, POWER_DEVICE_D3, POWER_SEQUENCE, POWER_SYSTEM_WORKING, QUERY_POWER,
+        SET_POWER, WAIT_WAKE,
     },
     scheduler::Dpc,
     status::{NtStatus, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL},
@@ -128,7 +129,7 @@ impl Disk {
                     self.set_system_power(machine, record, visit, state)
                 }
             }
-            WAIT_WAKE..=QUERY_POWER => end(machine, record, visit, STATUS_SUCCESS),
+            POWER_SEQUENCE | SET_POWER | QUERY_POWER => end(machine, record, visit, STATUS_SUCCESS),
             _ => end(machine, record, visit, irp::STATUS.get(record.address)),
         }
     }

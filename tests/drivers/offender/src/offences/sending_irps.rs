@@ -2,12 +2,16 @@
 
 use crate::{
     kernel::{
-        IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_STOP_DEVICE,
-        IRP_MN_QUERY_CAPABILITIES, IoFreeIrp, IofCallDriver, NtStatus, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+        APC_LEVEL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_STOP_DEVICE,
+        IRP_MN_QUERY_CAPABILITIES, IoFreeIrp, IoStatusBlock, IofCallDriver, KeLowerIrql, KfRaiseIrql, NtStatus,
+        PASSIVE_LEVEL, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS,
     },
     objects::Device,
     request::Request,
-    sending::{SECTOR_BYTES, allocate, build_read, free_built, send_and_wait, started, with_buffer},
+    sending::{
+        SECTOR_BYTES, allocate, build_control, build_read, free_built, new_event, send_and_wait, started, wait_for,
+        with_buffer,
+    },
     switch::Conduct,
 };
 
@@ -135,5 +139,23 @@ pub(super) fn built_without_routine(request: Request, conduct: Conduct) -> NtSta
             }
             free_built(built);
         });
+    })
+}
+
+/// Sends an IRP that is completed in an APC of this thread, where no APC can run.
+pub(super) fn threaded_at_apc(request: Request, conduct: Conduct) -> NtStatus {
+    started(request, |device| {
+        let mut event = new_event();
+        let mut status_block = IoStatusBlock::ZERO;
+        let own = build_control(device.lower(), &raw mut event, &raw mut status_block);
+        if own.is_null() {
+            return;
+        }
+        let old = KfRaiseIrql(conduct.choose(APC_LEVEL, PASSIVE_LEVEL));
+        let status = IofCallDriver(device.lower(), own);
+        KeLowerIrql(old);
+        if status == STATUS_PENDING {
+            wait_for(&mut event);
+        }
     })
 }
