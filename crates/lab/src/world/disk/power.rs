@@ -128,7 +128,7 @@ impl Disk {
                     self.set_system_power(machine, record, visit, state)
                 }
             }
-            WAIT_WAKE..=QUERY_POWER => end(machine, record, visit, STATUS_SUCCESS),
+            SET_POWER | QUERY_POWER => end(machine, record, visit, STATUS_SUCCESS),
             _ => end(machine, record, visit, irp::STATUS.get(record.address)),
         }
     }
