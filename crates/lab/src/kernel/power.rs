@@ -116,7 +116,8 @@ impl Machine {
         let is_pagable = device_object::FLAGS.get(top) & DO_POWER_PAGABLE != 0;
         let at_dispatch = self.config.scripted || self.power.random.chance(AT_DISPATCH_PER_MILLE);
         if is_pagable || !at_dispatch {
-            self.queue_work(move |machine| {
+            // A thread of its own: the system's workers may all be waiting for requests that this one will set free.
+            self.spawn("power manager", move |machine| {
                 machine.send_from_initiator(&irp, top);
             });
             return;

@@ -32,10 +32,21 @@ pub(crate) struct Plan {
     pub(crate) own_flags: u32,
     /// Whether the lower device's type is taken over.
     pub(crate) inherits_type: bool,
+    /// What the device is attached to.
+    pub(crate) target: Target,
     /// Whether the device is declared ready.
     pub(crate) is_initialised: bool,
     /// Whether it is so before anything is taken over.
     pub(crate) is_ready_early: bool,
+}
+
+/// What a device is attached to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The stack that it is made for.
+    Stack,
+    /// A device of this driver's own.
+    OwnDevice,
 }
 
 /// What is right.
@@ -44,6 +55,7 @@ const CLEAN: Plan = Plan {
     inherited_flags: DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_INRUSH | DO_POWER_PAGABLE,
     own_flags: 0,
     inherits_type: true,
+    target: Target::Stack,
     is_initialised: true,
     is_ready_early: false,
 };
@@ -80,7 +92,11 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
     IoInitializeRemoveLockEx(device.remove_lock(), pool::TAG, 0, 0, REMOVE_LOCK_BYTES);
     // SAFETY: the extension of the new device, which nobody else knows yet.
     unsafe { device.physical_place().write(physical_device) };
-    let status = IoAttachDeviceToDeviceStackSafe(device, physical_device, device.lower_place());
+    let target = match plan.target {
+        Target::Stack => physical_device,
+        Target::OwnDevice => device,
+    };
+    let status = IoAttachDeviceToDeviceStackSafe(device, target, device.lower_place());
     if status < STATUS_SUCCESS {
         IoDeleteDevice(device);
         return status;
