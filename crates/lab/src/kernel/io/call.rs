@@ -384,7 +384,8 @@ impl Machine {
                 &name("returned 0xFFFFFFFF, which is no status".to_owned()),
             );
         }
-        if registered.is_some() && !sent {
+        // One that is marked may be about to be sent by whoever it was handed to.
+        if registered.is_some() && !sent && !marked {
             self.violation_about(
                 Some(record),
                 &rules::REGISTERED_NOT_SENT,

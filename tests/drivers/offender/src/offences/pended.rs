@@ -4,9 +4,9 @@
 use core::{ffi::c_void, ptr};
 
 use crate::{
-    kernel::{DELAYED_WORK_QUEUE, ExQueueWorkItem, NtStatus, STATUS_PENDING, WorkQueueItem},
-    pool,
-    request::Request,
+    kernel::{DELAYED_WORK_QUEUE, ExQueueWorkItem, IofCallDriver, NtStatus, STATUS_PENDING, WorkQueueItem},
+    objects::Device,
+    request::{Request, complete_followed},
     switch::Conduct,
 };
 
@@ -14,40 +14,32 @@ use crate::{
 const POWER_SYSTEM_WORKING: u64 = 1;
 const SYSTEM_POWER_STATE: u64 = 0;
 
-/// A request that a work item sends on.
-#[repr(C)]
-struct Kept {
-    work: WorkQueueItem,
-    request: Request,
-}
-
-/// Keeps the request without the mark.
+/// Keeps the request without the mark. A device has one such request at a time.
 pub(super) fn not_marked(request: Request, conduct: Conduct) -> NtStatus {
-    let kept = pool::allocate(size_of::<Kept>()).cast::<Kept>();
-    if kept.is_null() {
-        return request.skip_and_call();
-    }
+    let Request { device, irp } = request;
     let work = WorkQueueItem {
         links: [ptr::null_mut(); 2],
         routine: Some(send_on),
-        parameter: kept.cast(),
+        parameter: device.as_ptr(),
     };
-    // SAFETY: pool of this size, aligned to 16 bytes, that nobody else knows of.
-    unsafe { kept.write(Kept { work, request }) };
+    // SAFETY: a field of the extension, whose work item is queued for this request alone.
+    unsafe { device.work_place().write(work) };
+    // SAFETY: as above.
+    unsafe { device.waiting_place().write(irp) };
     if !conduct.offends() {
-        request.irp.mark_pending();
+        irp.mark_pending();
     }
-    // The work item is the first field.
-    ExQueueWorkItem(kept.cast(), DELAYED_WORK_QUEUE);
+    ExQueueWorkItem(device.work_place(), DELAYED_WORK_QUEUE);
     STATUS_PENDING
 }
 
 extern "system" fn send_on(context: *mut c_void) {
-    let kept = context.cast::<Kept>();
-    // SAFETY: the block was written before the work item was queued, and is freed here only.
-    let request = unsafe { (*kept).request };
-    pool::free(kept.cast());
-    request.follow();
+    let device = Device::from_context(context);
+    // SAFETY: written before the work item was queued, in a device that the remove lock keeps until the request is back.
+    let irp = unsafe { device.waiting_place().read() };
+    irp.copy_location_to_next();
+    irp.set_completion_routine(complete_followed, ptr::null_mut());
+    IofCallDriver(device.lower(), irp);
 }
 
 /// Keeps a SET_POWER to the working state of the system.
