@@ -109,7 +109,7 @@ impl Machine {
             device_type: FILE_DEVICE_DISK,
             characteristics: 0x100 | if kind.habits.removable { FILE_REMOVABLE_MEDIA } else { 0 },
             exclusive: false,
-            named: false,
+            name: None,
         };
         let device = self.create_device(&new, Some(native));
         let device = device.unwrap_or_else(|| self.cannot("there is no memory for a disk"));

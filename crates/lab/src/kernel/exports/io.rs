@@ -175,14 +175,17 @@ fn create_device(call: &Call) -> usize {
         device_type: call.u32(3),
         characteristics: call.u32(4),
         exclusive: call.boolean(5),
-        named: !name.is_empty(),
+        name: (!name.is_empty()).then(|| name.clone()),
     };
     match call.machine.create_device(&new, None) {
         Some(device) => {
             guest::write(call.pointer(6), device);
             status(STATUS_SUCCESS)
         }
-        None => status(STATUS_INSUFFICIENT_RESOURCES),
+        None => {
+            call.machine.release_name(&name);
+            status(STATUS_INSUFFICIENT_RESOURCES)
+        }
     }
 }
 

@@ -51,6 +51,8 @@ struct Device {
     below: Cell<usize>,
     deleted: Cell<bool>,
     references: Cell<i32>,
+    /// Its name in the object manager's name space, which is free again when it is deleted.
+    name: Option<String>,
 }
 
 /// Every device object, deleted or not.
@@ -106,7 +108,8 @@ pub(crate) struct NewDevice {
     pub(crate) device_type: u32,
     pub(crate) characteristics: u32,
     pub(crate) exclusive: bool,
-    pub(crate) named: bool,
+    /// Its name, which has been claimed.
+    pub(crate) name: Option<String>,
 }
 
 impl Machine {
@@ -122,7 +125,7 @@ impl Machine {
         if new.exclusive {
             flags |= DO_EXCLUSIVE;
         }
-        if new.named {
+        if new.name.is_some() {
             flags |= DO_DEVICE_HAS_NAME;
         }
         device_object::FLAGS.set(address, flags);
@@ -148,6 +151,7 @@ impl Machine {
                 below: Cell::new(0),
                 deleted: Cell::new(false),
                 references: Cell::new(0),
+                name: new.name.clone(),
             },
         );
         Some(address)
@@ -219,7 +223,13 @@ impl Machine {
                 "IoDeleteDevice with a device object that is attached to another: IoDetachDevice comes first",
             );
         }
-        self.devices.with(device, |record| record.deleted.set(true));
+        let name = self.devices.with(device, |record| {
+            record.deleted.set(true);
+            record.name.clone()
+        });
+        if let Some(name) = name.flatten() {
+            self.release_name(&name);
+        }
         self.forget_remove_locks(device);
         let driver = device_object::DRIVER_OBJECT.get(device);
         let next = device_object::NEXT_DEVICE.get(device);
@@ -269,6 +279,11 @@ impl Machine {
         self.devices.names.borrow_mut().insert(name.to_lowercase())
     }
 
+    /// Gives a name back. False where nobody has it.
+    pub(crate) fn release_name(&self, name: &str) -> bool {
+        self.devices.names.borrow_mut().remove(&name.to_lowercase())
+    }
+
     /// IoCreateSymbolicLink.
     pub(crate) fn create_symbolic_link(&self, name: usize) -> NtStatus {
         if self.claim_name(&guest::unicode_string(name)) {
@@ -280,8 +295,7 @@ impl Machine {
 
     /// IoDeleteSymbolicLink.
     pub(crate) fn delete_symbolic_link(&self, name: usize) -> NtStatus {
-        let name = guest::unicode_string(name).to_lowercase();
-        if self.devices.names.borrow_mut().remove(&name) {
+        if self.release_name(&guest::unicode_string(name)) {
             STATUS_SUCCESS
         } else {
             STATUS_OBJECT_NAME_NOT_FOUND
