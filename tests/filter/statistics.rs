@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lab::{
+    report::Verdict,
     script::{Address, Answer, Device, IoStatus, Request, World},
     status::{
         STATUS_BUFFER_OVERFLOW, STATUS_DEVICE_BUSY, STATUS_END_OF_FILE, STATUS_IO_DEVICE_ERROR, STATUS_REPARSE,
@@ -13,7 +14,7 @@ use policy::{Operation, Snapshot, dump};
 
 use crate::{
     layout::device_object,
-    support::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, play},
+    support::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, driver, play},
 };
 
 /// How many requests can be followed at once on a machine with the lab's two processors.
@@ -216,4 +217,23 @@ fn each_device_has_statistics_of_its_own() {
             assert_eq!((counters.read.sent, counters.write.sent), (reads, writes));
         }
     });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn processors_of_all_groups_are_counted_on() {
+    const PROCESSORS: usize = 130;
+    let played = driver().processors(PROCESSORS).play(|world| {
+        let (_, filter) = world.add_filter();
+        let head = head_of_statistics(filter).expect("the extension has statistics");
+        let mut shards = [0; 8];
+        assert!(world.read(Address(head + 16), &mut shards));
+        assert_eq!(u64::from_le_bytes(shards), PROCESSORS as u64);
+        world.send(filter, Request::read(0, 512));
+        assert_eq!(statistics(world, filter).counters.read.sent, 1);
+    });
+    assert!(played.is_ok(), "{}", played.unwrap_err());
+    let report = driver().processors(PROCESSORS).scenario("mixed").seeds(1..=4).run();
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(report.verdict, Verdict::Clean, "{report}");
 }

@@ -12,7 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lab::{Lab, report::Report};
+use lab::{
+    Lab,
+    report::{Report, Warning},
+};
 
 use crate::compiler::{Compiler, USUAL_FLAGS};
 
@@ -66,6 +69,11 @@ fn run_seeds(image: &Path, scenario: &str, seeds: u64) -> Report {
     report.unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Whether a warning is only about functions that were right when many good drivers were written.
+fn is_of_its_age(warning: &Warning) -> bool {
+    ["SDV/UnSafeAllocatePool", "SDV/SafeStrings"].contains(&warning.rule.as_str())
+}
+
 /// Where a report differs from what was expected, or nothing.
 fn difference(driver: &Foreign, report: &Report) -> Option<String> {
     let found: BTreeSet<&str> = report
@@ -74,7 +82,7 @@ fn difference(driver: &Foreign, report: &Report) -> Option<String> {
         .map(|violation| violation.rule.as_str())
         .collect();
     let expected: BTreeSet<&str> = driver.rule.iter().map(String::as_str).collect();
-    let as_expected = found == expected && report.error.is_none() && report.warnings.is_empty();
+    let as_expected = found == expected && report.error.is_none() && report.warnings.iter().all(is_of_its_age);
     (!as_expected).then(|| format!("{}, expected {:?}:\n{report}", driver.name, driver.rule))
 }
 

@@ -6,12 +6,15 @@
 static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
 {
     FILTER *filter = Device->DeviceExtension;
+    KIRQL irql;
 
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
     KeInitializeDeviceQueue(&filter->Queue);
     KeInsertByKeyDeviceQueue(&filter->Queue, &filter->First, 1);
     KeInsertByKeyDeviceQueue(&filter->Queue, &filter->First, 1);
     filter->First.DeviceListEntry.Flink = &filter->First.DeviceListEntry;
     KeInsertByKeyDeviceQueue(&filter->Queue, &filter->Second, 2);
+    KeLowerIrql(irql);
     return FilterPass(Device, Irp);
 }
 

@@ -66,7 +66,7 @@ struct Common {
     #[arg(long, default_value = "all", value_parser = verifier)]
     verifier: Verifier,
     /// How many processors are simulated.
-    #[arg(long, value_name = "N", default_value_t = PROCESSORS, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = PROCESSORS, value_parser = clap::value_parser!(u16).range(1..=192))]
     processors: u16,
     /// The name of the driver's service, the end of the registry path that it gets; that of its file by default.
     #[arg(long, value_name = "NAME")]

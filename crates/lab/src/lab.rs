@@ -26,6 +26,8 @@ use crate::{
 /// How long a run may take before it is given up, unless it is said otherwise; and how many requests a second it has to
 /// carry beyond that.
 const RUN_SECONDS: u64 = 30;
+/// The most processors that can be simulated: three groups.
+const PROCESSORS_MAX: usize = 192;
 const REQUESTS_A_SECOND_MIN: u64 = 5_000;
 /// After how many violations no more runs are made, unless it is said otherwise.
 const VIOLATIONS_MAX: u64 = 100;
@@ -181,10 +183,10 @@ impl<'a> Lab<'a> {
         self
     }
 
-    /// Simulates this many processors.
+    /// Simulates this many processors, up to 192: those beyond 64 are in other processor groups.
     #[must_use]
     pub fn processors(mut self, processors: usize) -> Self {
-        self.processors = processors.clamp(1, 64);
+        self.processors = processors.clamp(1, PROCESSORS_MAX);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL};
+use super::{Machine, entry, io::irp::IrpRecord, scheduler::PASSIVE_LEVEL, sync::region::Regions};
 use crate::rules::{self, Rule};
 
 /// Which of the driver's routines was called, and what for.
@@ -22,6 +22,8 @@ pub(crate) enum Routine {
     Cancel { irp: Rc<IrpRecord> },
     /// The routine of a DPC.
     Deferred,
+    /// The routine of a system thread of the driver.
+    Thread,
     /// Any other routine that the driver gave to the kernel, by what reports call it.
     Callback(&'static str),
 }
@@ -47,6 +49,7 @@ impl Routine {
             Self::Completion { irp, .. } => format!("completion routine (irp {})", irp.serial),
             Self::Cancel { irp } => format!("cancel routine (irp {})", irp.serial),
             Self::Deferred => "deferred routine".to_owned(),
+            Self::Thread => "system thread routine".to_owned(),
             Self::Callback(name) => (*name).to_owned(),
         }
     }
@@ -82,10 +85,14 @@ pub(crate) struct Activation {
     pub(crate) routine: Routine,
     /// No other activation of a run has it.
     pub(crate) serial: u64,
+    /// Its first two arguments.
+    pub(crate) arguments: [usize; 2],
     /// The IRQL that it has to return at, where how it returns is checked.
     irql: Option<u8>,
     /// How many spin locks were held then.
     spin_locks: usize,
+    /// The regions that the thread was in.
+    pub(crate) regions: Regions,
 }
 
 impl Machine {
@@ -104,6 +111,12 @@ impl Machine {
     pub(crate) fn call_callback(&self, name: &'static str, address: usize, arguments: &[usize]) -> usize {
         let irql = self.irql();
         self.call_routine_with(Routine::Callback(name), Some(irql), None, address, arguments)
+    }
+
+    /// Calls the routine of a system thread, which the thread ends with.
+    pub(crate) fn call_thread_routine(&self, address: usize, argument: usize) {
+        let irql = self.irql();
+        self.call_routine_with(Routine::Thread, Some(irql), None, address, &[argument]);
     }
 
     /// As [`Self::call_callback`], for one whose task it is to acquire or release a lock: how it returns is not checked.
@@ -167,8 +180,10 @@ impl Machine {
         context.activations.borrow_mut().push(Activation {
             routine,
             serial: self.steps.get(),
+            arguments: [arguments[0], arguments[1]],
             irql,
             spin_locks: context.spin_locks.borrow().len(),
+            regions: context.regions.clone(),
         });
         context.spin_locks.borrow_mut().extend(lock);
         self.count_step();
@@ -206,5 +221,10 @@ impl Machine {
                 &format!("{} returned at IRQL {irql} and not at {expected}", routine.named()),
             );
         }
+        // Before the regions, which a mutex that is held accounts for.
+        if matches!(routine, Routine::Thread) {
+            self.check_locks_at_thread_end();
+        }
+        self.check_regions(activation);
     }
 }

@@ -50,6 +50,14 @@ impl Machine {
         self.handles.open.borrow().get(&handle).cloned()
     }
 
+    /// The path of a key that is open.
+    pub(crate) fn first_open_key(&self) -> Option<String> {
+        self.handles.open.borrow().values().find_map(|target| match target {
+            Target::Key(path) => Some(path.clone()),
+            Target::Thread(_) => None,
+        })
+    }
+
     /// ZwClose.
     pub(crate) fn close_handle(&self, handle: usize) -> NtStatus {
         match self.handles.open.borrow_mut().remove(&handle) {

@@ -89,8 +89,14 @@ impl Machine {
         }
     }
 
-    /// The driver is gone: it has given back each reference to a device object.
+    /// The driver is gone: it has given back each reference to a device object, and closed each key of the registry.
     pub(crate) fn check_references_returned(&self) {
+        if let Some(path) = self.first_open_key() {
+            self.violation(
+                &rules::KEY_LEFT_OPEN,
+                &format!("the driver was unloaded and left the key {path} open"),
+            );
+        }
         if let Some((device, references)) = self.devices.first_referenced() {
             self.violation(
                 &rules::DEVICE_REFERENCE_LEFT,

@@ -67,6 +67,11 @@ impl Mdls {
         self.paged.borrow_mut().insert(block);
     }
 
+    /// Whether there is a block of paged pool here.
+    pub(crate) fn is_paged(&self, block: usize) -> bool {
+        self.paged.borrow().contains(&block)
+    }
+
     /// Notes that a pool block is given back.
     pub(crate) fn note_freed(&self, block: usize) {
         for addresses in [&self.paged, &self.others] {
@@ -180,7 +185,7 @@ impl Machine {
         let (start, bytes) = (start_of(list), mdl::BYTE_COUNT.get(list) as usize);
         self.check_memory_of_mdl(start, bytes);
         let block = self.pool.borrow().block_at(start).map(|block| block.address);
-        if block.is_some_and(|block| self.mdls.paged.borrow().contains(&block)) {
+        if block.is_some_and(|block| self.mdls.is_paged(block)) {
             self.violation(
                 &rules::MDL_BUILT_OF_PAGED_POOL,
                 "MmBuildMdlForNonPagedPool with an MDL of paged pool, whose pages have to be locked",

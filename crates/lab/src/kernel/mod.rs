@@ -23,6 +23,7 @@ mod load;
 pub(crate) mod mdl;
 pub(crate) mod observer;
 mod paging;
+mod pool_use;
 pub(crate) mod power;
 pub(crate) mod random;
 pub(crate) mod registry;
@@ -220,7 +221,7 @@ pub(crate) fn serve(function: u32, frame: Frame) -> usize {
     );
     machine.schedule_point();
     let call = Call { machine, frame };
-    exports::check_irql(function, &call);
+    exports::check_call(function, &call);
     let observed = machine.observers.tell(machine, Moment::Called, export.name, frame);
     let failure = exports::failure_of(function, &call);
     let result = failure.unwrap_or_else(|| (export.serve)(&call));

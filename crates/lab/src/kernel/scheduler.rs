@@ -22,6 +22,7 @@ use super::{
     entry::{Frame, Saved},
     interrupted::Interrupted,
     random::Random,
+    sync::region::Regions,
     trace::What,
 };
 use crate::{stack::Stack, unwind::Point};
@@ -74,6 +75,8 @@ pub(crate) struct Context {
     pub(crate) state: Cell<State>,
     /// The spin locks that it holds, in the order of their acquisition.
     pub(crate) spin_locks: RefCell<Vec<usize>>,
+    /// The regions that it is in, in which it gets no APCs.
+    pub(crate) regions: Regions,
     /// The routines of drivers that it is in, the innermost last.
     pub(crate) activations: RefCell<Vec<Activation>>,
     /// The driver's frame of the call into the kernel that it is in.
@@ -283,6 +286,7 @@ impl Machine {
             processor: Cell::new(0),
             state: Cell::new(State::Ready),
             spin_locks: RefCell::default(),
+            regions: Regions::default(),
             activations: RefCell::default(),
             frame: Cell::new(None),
             function: Cell::new(u32::MAX),

@@ -51,7 +51,7 @@ fn a_command_line_that_makes_no_sense_is_one_line_that_says_what_would() {
         (vec!["run", driver, "--seeds", "5..1"], "as in 1..1000"),
         (vec!["run", driver, "--seeds", "many"], "as in 1..1000"),
         (vec!["run", driver, "--verifier", "some"], "all, none, standard"),
-        (vec!["run", driver, "--processors", "0"], "1..=64"),
+        (vec!["run", driver, "--processors", "0"], "1..=192"),
         (
             vec!["run", driver, "--seed", "1", "--seeds", "1..2"],
             "cannot be used with",

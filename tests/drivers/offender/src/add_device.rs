@@ -30,10 +30,21 @@ pub(crate) struct Plan {
     pub(crate) inherited_flags: u32,
     /// Whether the lower device's type is taken over.
     pub(crate) inherits_type: bool,
+    /// What the device is attached to.
+    pub(crate) target: Target,
     /// Whether the device is declared ready.
     pub(crate) is_initialised: bool,
     /// Whether it is so before anything is taken over.
     pub(crate) is_ready_early: bool,
+}
+
+/// What a device is attached to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The stack that it is made for.
+    Stack,
+    /// A device of this driver's own.
+    OwnDevice,
 }
 
 /// What is right.
@@ -41,6 +52,7 @@ const CLEAN: Plan = Plan {
     status: STATUS_SUCCESS,
     inherited_flags: DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_INRUSH | DO_POWER_PAGABLE,
     inherits_type: true,
+    target: Target::Stack,
     is_initialised: true,
     is_ready_early: false,
 };
@@ -75,7 +87,11 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
         return status;
     }
     IoInitializeRemoveLockEx(device.remove_lock(), pool::TAG, 0, 0, REMOVE_LOCK_BYTES);
-    let status = IoAttachDeviceToDeviceStackSafe(device, physical_device, device.lower_place());
+    let target = match plan.target {
+        Target::Stack => physical_device,
+        Target::OwnDevice => device,
+    };
+    let status = IoAttachDeviceToDeviceStackSafe(device, target, device.lower_place());
     if status < STATUS_SUCCESS {
         IoDeleteDevice(device);
         return status;

@@ -52,6 +52,7 @@ pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
 /// KIRQL.
 pub(crate) type Irql = u8;
 pub(crate) const PASSIVE_LEVEL: Irql = 0;
+pub(crate) const APC_LEVEL: Irql = 1;
 pub(crate) const DISPATCH_LEVEL: Irql = 2;
 /// The lowest level at which device interrupts come, and at which next to nothing may be called.
 pub(crate) const ABOVE_DISPATCH_LEVEL: Irql = 3;
@@ -113,10 +114,6 @@ pub(crate) struct FastMutex {
 #[repr(C, align(16))]
 pub(crate) struct Resource([u64; 13]);
 
-/// KMUTEX, opaque.
-#[repr(C)]
-pub(crate) struct Mutex([u64; 7]);
-
 /// KLOCK_QUEUE_HANDLE, opaque.
 #[repr(C)]
 #[derive(Default)]
@@ -149,6 +146,21 @@ pub(crate) struct Dpc([u64; 8]);
 #[repr(C)]
 pub(crate) struct Timer([u64; 8]);
 
+/// KMUTANT, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Mutex([u64; 7]);
+
+/// KDEVICE_QUEUE, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct DeviceQueue([u64; 5]);
+
+/// KDEVICE_QUEUE_ENTRY, opaque.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct DeviceQueueEntry([u64; 3]);
+
 /// WORK_QUEUE_ITEM.
 #[repr(C)]
 pub(crate) struct WorkQueueItem {
@@ -171,6 +183,7 @@ pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void)
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
 pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
 pub(crate) type ThreadRoutine = extern "system" fn(*mut c_void);
+pub(crate) type WorkItemRoutine = extern "system" fn(Device, *mut c_void);
 pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut c_void, *mut c_void);
 
 // The parameters are those of the documentation, in types of the same sizes. `safe`, because what a call can break
@@ -178,10 +191,14 @@ pub(crate) type DeferredRoutine = extern "system" fn(*mut Dpc, *mut c_void, *mut
 // handed out: the few that are not are made where an offence says so.
 #[link(name = "ntoskrnl", kind = "static", modifiers = "-bundle")]
 unsafe extern "system" {
+    pub(crate) safe fn DbgBreakPoint();
     pub(crate) safe fn ExAcquireFastMutex(mutex: *mut FastMutex);
+    pub(crate) safe fn ExAcquireFastMutexUnsafe(mutex: *mut FastMutex);
     pub(crate) safe fn ExAcquireResourceExclusiveLite(resource: *mut Resource, wait: u8) -> u8;
     pub(crate) safe fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> *mut c_void;
+    pub(crate) safe fn ExAllocatePoolWithTag(kind: i32, bytes: usize, tag: u32) -> *mut c_void;
     pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExFreePool(block: *mut c_void);
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
@@ -210,6 +227,7 @@ unsafe extern "system" {
         charge_quota: u8,
         irp: *mut c_void,
     ) -> Mdl;
+    pub(crate) safe fn IoAllocateWorkItem(device: Device) -> *mut c_void;
     pub(crate) safe fn IoAttachDeviceToDeviceStackSafe(ours: Device, top: Device, lower: *mut Device) -> NtStatus;
     pub(crate) safe fn IoBuildAsynchronousFsdRequest(
         major_function: u32,
@@ -241,11 +259,14 @@ unsafe extern "system" {
         device: &mut Device,
     ) -> NtStatus;
     pub(crate) safe fn IoDeleteDevice(device: Device);
+    pub(crate) safe fn IoDeleteSymbolicLink(name: *const UnicodeString) -> NtStatus;
     pub(crate) safe fn IoDetachDevice(lower: Device);
     pub(crate) safe fn IoForwardIrpSynchronously(device: Device, irp: Irp) -> u8;
     pub(crate) safe fn IoFreeIrp(irp: Irp);
     pub(crate) safe fn IoFreeMdl(list: Mdl);
+    pub(crate) safe fn IoFreeWorkItem(item: *mut c_void);
     pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
+    pub(crate) safe fn IoGetDeviceToVerify(thread: *mut c_void) -> Device;
     pub(crate) safe fn IoInitializeIrp(irp: Irp, bytes: u16, stack_size: i8);
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
@@ -254,7 +275,9 @@ unsafe extern "system" {
         high_water_mark: u32,
         size_bytes: u32,
     );
+    pub(crate) safe fn IoIsWdmVersionAvailable(major: u8, minor: u8) -> u8;
     pub(crate) safe fn IoMakeAssociatedIrp(master: Irp, stack_size: i8) -> Irp;
+    pub(crate) safe fn IoQueueWorkItem(item: *mut c_void, routine: WorkItemRoutine, queue: i32, context: *mut c_void);
     pub(crate) safe fn IoReleaseCancelSpinLock(old: Irql);
     pub(crate) safe fn IoReleaseRemoveLockAndWaitEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
     pub(crate) safe fn IoReleaseRemoveLockEx(lock: *mut RemoveLock, tag: *const c_void, size_bytes: u32);
@@ -270,29 +293,53 @@ unsafe extern "system" {
     ) -> NtStatus;
     pub(crate) safe fn IofCallDriver(device: Device, irp: Irp) -> NtStatus;
     pub(crate) safe fn IofCompleteRequest(irp: Irp, priority_boost: i8);
-    pub(crate) safe fn KeAcquireInStackQueuedSpinLock(lock: *mut SpinLock, handle: &mut LockQueueHandle);
+    pub(crate) safe fn KeAcquireInStackQueuedSpinLock(lock: *mut SpinLock, handle: *mut LockQueueHandle);
     pub(crate) safe fn KeAcquireSpinLockAtDpcLevel(lock: *mut SpinLock);
     pub(crate) safe fn KeAcquireSpinLockRaiseToDpc(lock: *mut SpinLock) -> Irql;
     pub(crate) safe fn KeBugCheckEx(code: u32, first: usize, second: usize, third: usize, fourth: usize) -> !;
     pub(crate) safe fn KeCancelTimer(timer: *mut Timer) -> u8;
+    pub(crate) safe fn KeClearEvent(event: *mut Event);
     pub(crate) safe fn KeDelayExecutionThread(mode: i8, alertable: u8, interval: *const i64) -> NtStatus;
     pub(crate) safe fn KeEnterCriticalRegion();
+    pub(crate) safe fn KeEnterGuardedRegion();
     pub(crate) safe fn KeFlushQueuedDpcs();
+    pub(crate) safe fn KeGetCurrentThread() -> *mut c_void;
+    pub(crate) safe fn KeInitializeDeviceQueue(queue: *mut DeviceQueue);
     pub(crate) safe fn KeInitializeDpc(dpc: *mut Dpc, routine: DeferredRoutine, context: *mut c_void);
     pub(crate) safe fn KeInitializeEvent(event: &mut Event, kind: i32, signalled: u8);
     pub(crate) safe fn KeInitializeMutex(mutex: *mut Mutex, level: u32);
     pub(crate) safe fn KeInitializeTimer(timer: *mut Timer);
+    pub(crate) safe fn KeInsertDeviceQueue(queue: *mut DeviceQueue, entry: *mut DeviceQueueEntry) -> u8;
     pub(crate) safe fn KeInsertQueueDpc(dpc: *mut Dpc, first: *mut c_void, second: *mut c_void) -> u8;
     pub(crate) safe fn KeLeaveCriticalRegion();
+    pub(crate) safe fn KeLeaveGuardedRegion();
     pub(crate) safe fn KeLowerIrql(irql: Irql);
     pub(crate) safe fn KeRaiseIrqlToDpcLevel() -> Irql;
+    pub(crate) safe fn KeReleaseInStackQueuedSpinLock(handle: *mut LockQueueHandle);
     pub(crate) safe fn KeReleaseMutex(mutex: *mut Mutex, wait: u8) -> i32;
-    pub(crate) safe fn KeReleaseInStackQueuedSpinLock(handle: &mut LockQueueHandle);
     pub(crate) safe fn KeReleaseSpinLock(lock: *mut SpinLock, old: Irql);
     pub(crate) safe fn KeReleaseSpinLockFromDpcLevel(lock: *mut SpinLock);
+    pub(crate) safe fn KeRemoveDeviceQueue(queue: *mut DeviceQueue) -> *mut DeviceQueueEntry;
     pub(crate) safe fn KeSetEvent(event: *mut Event, increment: i32, wait: u8) -> i32;
     pub(crate) safe fn KeSetTimer(timer: *mut Timer, due: i64, dpc: *mut Dpc) -> u8;
     pub(crate) safe fn KeTryToAcquireSpinLockAtDpcLevel(lock: *mut SpinLock) -> u8;
+    pub(crate) safe fn KeWaitForMultipleObjects(
+        count: u32,
+        objects: *const *mut c_void,
+        wait_type: i32,
+        reason: i32,
+        mode: i8,
+        alertable: u8,
+        timeout: *const i64,
+        blocks: *mut c_void,
+    ) -> NtStatus;
+    pub(crate) safe fn KeWaitForMutexObject(
+        mutex: *mut Mutex,
+        reason: i32,
+        mode: i8,
+        alertable: u8,
+        timeout: *const i64,
+    ) -> NtStatus;
     pub(crate) safe fn KeWaitForSingleObject(
         object: *mut Event,
         reason: i32,
@@ -301,7 +348,12 @@ unsafe extern "system" {
         timeout: *const i64,
     ) -> NtStatus;
     pub(crate) safe fn KfRaiseIrql(irql: Irql) -> Irql;
+    pub(crate) safe fn MmAllocateContiguousMemory(bytes: usize, highest: i64) -> *mut c_void;
+    pub(crate) safe fn MmAllocateNonCachedMemory(bytes: usize) -> *mut c_void;
     pub(crate) safe fn MmBuildMdlForNonPagedPool(list: Mdl);
+    pub(crate) safe fn MmFreeContiguousMemory(memory: *mut c_void);
+    pub(crate) safe fn MmFreeNonCachedMemory(memory: *mut c_void, bytes: usize);
+    pub(crate) safe fn MmLockPagableDataSection(address: *mut c_void) -> *mut c_void;
     pub(crate) safe fn MmMapLockedPages(list: Mdl, mode: i8) -> *mut c_void;
     pub(crate) safe fn MmMapLockedPagesSpecifyCache(
         list: Mdl,
@@ -311,14 +363,22 @@ unsafe extern "system" {
         bug_check_on_failure: u32,
         priority: u32,
     ) -> *mut c_void;
-    pub(crate) safe fn MmProbeAndLockPages(list: Mdl, mode: i8, operation: i32);
-    pub(crate) safe fn MmUnlockPages(list: Mdl);
-    pub(crate) safe fn MmUnmapLockedPages(address: *mut c_void, list: Mdl);
-    pub(crate) safe fn MmLockPagableDataSection(address: *mut c_void) -> *mut c_void;
     pub(crate) safe fn MmPageEntireDriver(address: *mut c_void) -> *mut c_void;
+    pub(crate) safe fn MmProbeAndLockPages(list: Mdl, mode: i8, operation: i32);
     pub(crate) safe fn MmResetDriverPaging(address: *mut c_void);
     pub(crate) safe fn MmUnlockPagableImageSection(section: *mut c_void);
+    pub(crate) safe fn MmUnlockPages(list: Mdl);
+    pub(crate) safe fn MmUnmapLockedPages(address: *mut c_void, list: Mdl);
+    pub(crate) safe fn ObReferenceObjectByHandle(
+        handle: *mut c_void,
+        access: u32,
+        kind: *const c_void,
+        mode: i8,
+        object: &mut *mut c_void,
+        information: *mut c_void,
+    ) -> NtStatus;
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
+    pub(crate) safe fn ProbeForRead(address: *const c_void, bytes: usize, alignment: u32);
     pub(crate) safe fn PsCreateSystemThread(
         handle: &mut *mut c_void,
         access: u32,
@@ -328,18 +388,28 @@ unsafe extern "system" {
         routine: ThreadRoutine,
         context: *mut c_void,
     ) -> NtStatus;
-    pub(crate) safe fn ObReferenceObjectByHandle(
-        handle: *mut c_void,
-        access: u32,
-        kind: *const c_void,
-        mode: i8,
-        object: &mut *mut c_void,
-        information: *mut c_void,
-    ) -> NtStatus;
+    pub(crate) safe fn PsGetVersion(
+        major: *mut u32,
+        minor: *mut u32,
+        build: *mut u32,
+        service_pack: *mut UnicodeString,
+    ) -> u8;
+    pub(crate) safe fn RtlCreateRegistryKey(relative_to: u32, path: *const u16) -> NtStatus;
+    pub(crate) safe fn RtlDeleteRegistryValue(relative_to: u32, path: *const u16, name: *const u16) -> NtStatus;
     pub(crate) safe fn ZwClose(handle: *mut c_void) -> NtStatus;
+    pub(crate) safe fn ZwCreateKey(
+        handle: &mut *mut c_void,
+        access: u32,
+        attributes: *const ObjectAttributes,
+        title_index: u32,
+        class: *const UnicodeString,
+        options: u32,
+        disposition: *mut u32,
+    ) -> NtStatus;
     pub(crate) safe fn ZwOpenKey(
         handle: &mut *mut c_void,
         access: u32,
         attributes: *const ObjectAttributes,
     ) -> NtStatus;
+    pub(crate) safe fn wcscpy(target: *mut u16, source: *const u16) -> *mut u16;
 }

@@ -19,6 +19,7 @@ mod forgotten_events;
 mod forwarding;
 mod freeing_irps;
 mod irql;
+mod irql_functions;
 mod irql_limits;
 mod kept_irps;
 mod lifecycle;
@@ -29,12 +30,14 @@ mod paging;
 mod partial_mdls;
 mod pending;
 mod pool_blocks;
+mod regions;
 mod registering;
 mod remove_locks;
 mod removing;
 mod sending_irps;
 mod spin_locks;
 mod unloading;
+mod work_items;
 
 /// Makes the cases. The rule stands beside the name for the reader: the driver itself has no use for it.
 macro_rules! offences {
@@ -102,6 +105,8 @@ offences! {
     "0xC9/0x209" "complete-while-pending-below" Read(completing::while_pending_below);
     "0xC9/0x224" "return-other-status" Read(completing::return_other_status);
     "0xC9/0x226" "drop-irp" Read(completing::not_at_all);
+    "0xC9/0x224" "return-other-status-than-lower" Start(completing::return_other_status_than_lower);
+    "SDV/DebugBreakUsage" "break-point" Read(completing::break_point);
     "0x44" "complete-twice" Read(completing::twice);
     "SDV/CompleteRequestStatusCheck" "succeed-what-failed-below" Read(completing::succeed_what_failed_below);
 
@@ -109,6 +114,9 @@ offences! {
     "0xC9/0x228" "pending-not-propagated" Read(pending::not_propagated);
     "0xC9/0x23D" "pending-not-marked" Read(pending::not_marked);
     "0xC9/0x23E" "marked-not-pending" Read(pending::marked_only);
+
+    "0xC9/0x23E" "mark-start-not-pending" Start(pending::marked_start);
+    "0xC9/0x23D" "complete-and-return-pending" Read(pending::completed_and_pending);
 
     "LAB/IrpLost" "park-for-ever" Read(pending::parked);
 
@@ -163,7 +171,61 @@ offences! {
     "0xC4/0x20007" "acquire-resource-at-dispatch" Start(irql_limits::acquire_resource);
     "0xC4/0x20005" "acquire-fast-mutex-at-dispatch" Start(irql_limits::acquire_fast_mutex);
 
+    "0xC4/0x20003" "insert-in-device-queue-at-passive" Start(irql_functions::insert_in_device_queue);
+    "0xC4/0x20006" "probe-at-dispatch" Start(irql_functions::probe);
+    "0xC4/0x2000D" "delete-symbolic-link-at-dispatch" Start(irql_functions::delete_symbolic_link);
+    "0xC4/0x2000E" "ask-for-version-of-wdm-at-dispatch" Start(irql_functions::ask_for_version_of_wdm);
+    "0xC4/0x2000F" "delay-at-dispatch" Start(irql_functions::delay);
+    "0xC4/0x20010" "enter-guarded-region-at-dispatch" Start(irql_functions::enter_guarded_region);
+    "0xC4/0x11A" "enter-critical-region-at-dispatch" Start(irql_functions::enter_critical_region);
+    "0xC4/0x11B" "leave-critical-region-at-dispatch" Start(irql_functions::leave_critical_region);
+    "0xC4/0x20011" "clear-event-above-dispatch" Start(irql_functions::clear_event);
+    "0xC4/0x20016" "set-event-above-dispatch" Start(irql_functions::set_event);
+    "0xC4/0x20016" "set-event-before-a-wait-at-dispatch" Start(irql_functions::set_event_before_a_wait);
+    "0xC4/0x20019" "allocate-noncached-at-dispatch" Start(irql_functions::allocate_noncached);
+    "0xC4/0x2001A" "free-contiguous-above-dispatch" Start(irql_functions::free_contiguous);
+    "0xC4/0x2001B" "reference-by-handle-at-dispatch" Start(irql_functions::reference_by_handle);
+    "0xC4/0x2001C" "ask-for-version-at-dispatch" Start(irql_functions::ask_for_version);
+    "0xC4/0x2001E" "delete-registry-value-at-dispatch" Start(irql_functions::delete_registry_value);
+    "0xC4/0x20022" "ask-for-device-to-verify-above-dispatch" Start(irql_functions::ask_for_device_to_verify);
+    "0xC4/0x20023" "create-registry-key-at-dispatch" Start(irql_functions::create_registry_key);
+    "0xC4/0x40" "acquire-spin-lock-at-dpc-level-at-passive" Start(irql_functions::acquire_spin_lock_at_dpc_level);
+    "0xC4/0x41" "release-spin-lock-from-dpc-level-at-passive" Start(irql_functions::release_spin_lock_from_dpc_level);
+    "0xC4/0x42" "acquire-spin-lock-above-dispatch" Start(irql_functions::acquire_spin_lock);
+    "0xC4/0x11" "free-paged-at-dispatch" Start(irql_limits::free_paged);
+    "0xC4/0x11" "free-untagged-paged-at-dispatch" Start(irql_limits::free_untagged_paged);
+    "0xC4/0x12" "free-nonpaged-above-dispatch" Start(irql_limits::free_nonpaged);
+    "0xC4/0x20004" "allocate-nonpaged-above-dispatch" Start(irql_limits::allocate_nonpaged);
+    "0xC4/0x3B" "wait-above-dispatch" Read(irql::wait_above_dispatch);
+    "0xC4/0x3B" "wait-for-a-time-at-dispatch" Read(irql::wait_for_a_time_at_dispatch);
+    "0xC4/0x3B" "wait-for-many-at-dispatch" Read(irql::wait_for_many_at_dispatch);
+    "0xC4/0x3B" "wait-for-mutex-at-dispatch" Start(irql::wait_for_mutex_at_dispatch);
+    "0xC4/0x123" "wait-in-user-mode-for-stack" Read(irql::wait_in_user_mode);
+    "0xC4/0x2001D" "lower-irql-to-another" Start(irql::lower_to_another);
+
+    // Critical and guarded regions, and the locks that want one.
+    "0xC4/0x40003" "stay-in-critical-region-at-unload" Unload(regions::stay_in_critical_at_unload);
+    "0xC4/0x3E" "leave-critical-region-twice" Start(regions::leave_critical_twice);
+    "0xC4/0xC5" "stay-in-critical-region" Start(regions::stay_in_critical);
+    "0xC4/0xFB" "completion-routine-stays-in-critical-region" Start(regions::stay_in_critical_at_completion);
+    "0xC4/0x4000E" "stay-in-guarded-region" Start(regions::stay_in_guarded);
+    "0xC4/0x37" "acquire-resource-outside-critical-region" Read(regions::acquire_resource);
+    "0xC4/0x38" "release-resource-outside-critical-region" Read(regions::release_resource);
+    "0xC4/0x39" "acquire-fast-mutex-unsafely" Read(regions::acquire_unsafely);
+    "0xC4/0x3A" "release-fast-mutex-unsafely" Read(regions::release_unsafely);
+    "0xC4/0x34" "release-fast-mutex-at-dispatch" Read(regions::release_at_dispatch);
+    "0xC4/0xD0" "initialise-resource-twice" Read(regions::initialise_resource_twice);
+    "0xC4/0xD1" "delete-resource-twice" Read(regions::delete_resource_twice);
+    "0xE3" "release-resource-twice" Read(regions::release_resource_twice);
+
     // Spin locks.
+    "0xC4/0x40009" "spin-lock-held-at-return-at-dpc-level" Read(spin_locks::hold_at_return_at_dpc_level);
+    "0xC4/0x1007" "release-spin-lock-twice" Start(spin_locks::release_twice);
+    "0xC4/0x40009" "queued-spin-lock-held-at-return" Read(spin_locks::hold_queued_at_return);
+    "0xC4/0x1007" "release-queued-spin-lock-twice" Start(spin_locks::release_queued_twice);
+    "0xC4/0x32" "release-queued-spin-lock-at-passive" Read(spin_locks::release_queued_at_passive);
+    "0xC4/0x40009" "cancel-spin-lock-held-at-return" Read(spin_locks::hold_cancel_at_return);
+    "0xC4/0x1007" "release-cancel-spin-lock-twice" Read(spin_locks::release_cancel_twice);
     "0xC4/0x32" "release-spin-lock-at-passive" Read(spin_locks::release_at_passive);
     "0xC4/0x40009" "spin-lock-held-at-return" Read(spin_locks::hold_at_return);
     "SDV/SpinLockSafe" "complete-under-spin-lock" Read(spin_locks::complete_under);
@@ -177,11 +239,14 @@ offences! {
     "0xC4/0x1005" "initialise-held-mutex" Start(deadlocks::initialise_held);
     "0xC4/0x1007" "release-unheld-mutex" Start(deadlocks::release_unheld);
     "0xC4/0x1008" "acquire-spin-lock-as-queued" Start(deadlocks::acquire_as_queued);
-    "0xC4/0x1009" "release-fast-mutex-unsafely" Start(deadlocks::release_unsafely);
+    "0xC4/0x1009" "release-fast-mutex-as-unsafe" Start(deadlocks::release_unsafely);
     "0xC4/0x100A" "end-thread-with-mutex" Start(deadlocks::end_thread_holding);
     "0xC4/0x100B" "free-held-mutex" Start(deadlocks::free_held);
 
     // Pool.
+    "0xC4/0x00" "allocate-nothing" Read(pool_blocks::allocate_nothing);
+    "SDV/UnSafeAllocatePool" "allocate-with-old-function" Read(pool_blocks::allocate_with_old_function);
+    "SDV/SafeStrings" "copy-string-without-bound" Read(pool_blocks::copy_string);
     "0xC4/0x62" "leak-pool" Read(pool_blocks::leak);
     "0xC4/0x10" "free-inside-block" Read(pool_blocks::free_inside);
     "0xC2/0x07" "free-twice" Read(pool_blocks::free_twice);
@@ -209,7 +274,10 @@ offences! {
     "0xC9/0x244" "io-flags-not-copied" AddDevice(device_objects::without_io_flags);
     "0xC9/0x246" "device-type-not-copied" AddDevice(device_objects::without_type);
 
+    "SDV/PnpSameDeviceObject" "attach-to-another-stack" AddDevice(device_objects::attached_elsewhere);
+
     // Removing it.
+    "SDV/DeleteDevice" "delete-before-removal-is-sent" Remove(removing::delete_before_sending);
     "0xC9/0x201" "delete-without-detach" Remove(removing::delete_attached);
     "0xC9/0x202" "detach-twice" Remove(removing::detach_twice);
     "0xC9/0x21D" "remove-without-detach" Remove(removing::leave_attached);
@@ -233,6 +301,9 @@ offences! {
     "0xC4/0x15" "free-with-timer" Start(pool_blocks::free_with_timer);
     "0xC4/0x17" "free-with-resource" Start(pool_blocks::free_with_resource);
     "0xC7" "unload-with-timer" Unload(unloading::with_timer);
+    "0xE4" "queue-work-item-twice" Start(work_items::queue_twice);
     "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "SDV/ZwRegistryOpen" "leave-opened-key-open" Start(irql_limits::leave_opened_key);
+    "SDV/ZwRegistryOpen" "leave-created-key-open" Start(irql_limits::leave_created_key);
     "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);
 }

@@ -57,6 +57,9 @@ pub(super) const EXPORTS: &[Export] = &[
         0
     }),
     export("IoWMIRegistrationControl", |_| status(STATUS_SUCCESS)),
+    // No device of a stack has asked for its medium to be verified.
+    export("IoGetDeviceToVerify", |_| 0),
+    export("IoSetDeviceToVerify", |_| 0),
     export("IoRegisterShutdownNotification", |_| status(STATUS_SUCCESS)),
     export("IoRegisterLastChanceShutdownNotification", |_| status(STATUS_SUCCESS)),
     export("IoUnregisterShutdownNotification", |_| 0),

@@ -22,6 +22,7 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeReadStateSemaphore", state),
     export("KeReadStateTimer", state),
     export("KeWaitForMutexObject", |call| {
+        call.machine.check_wait_mode(call.u8(2), &[call.pointer(0)]);
         let status = call.machine.wait_for_object(call.pointer(0), call.pointer(4));
         status.cast_unsigned() as usize
     }),
@@ -38,6 +39,7 @@ pub(super) const EXPORTS: &[Export] = &[
         let objects: Vec<usize> = (0..count as usize)
             .map(|index| guest::read(call.pointer(1).wrapping_add(8 * index)))
             .collect();
+        call.machine.check_wait_mode(call.u8(4), &objects);
         let all = call.u32(2) == 0;
         let status = call.machine.wait_for_objects(&objects, all, call.pointer(6));
         status.cast_unsigned() as usize
@@ -48,9 +50,12 @@ pub(super) const EXPORTS: &[Export] = &[
         acquire(call, LockKind::FastMutex, "ExAcquireFastMutex")
     }),
     export("ExAcquireFastMutexUnsafe", |call| {
+        let rule = &rules::UNSAFE_MUTEX_ACQUIRED_WITH_APCS;
+        call.machine.check_apcs_disabled(rule, "ExAcquireFastMutexUnsafe");
         acquire(call, LockKind::FastMutexUnsafe, "ExAcquireFastMutexUnsafe")
     }),
     export("KeAcquireGuardedMutex", |call| {
+        call.machine.current().regions.enter_guarded();
         acquire(call, LockKind::GuardedMutex, "KeAcquireGuardedMutex")
     }),
     export("KeAcquireGuardedMutexUnsafe", |call| {
@@ -62,29 +67,46 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("KeTryToAcquireGuardedMutex", |call| {
         let machine = call.machine;
-        usize::from(machine.try_acquire_fast_mutex(
-            call.pointer(0),
-            LockKind::GuardedMutex,
-            "KeTryToAcquireGuardedMutex",
-        ))
+        let (mutex, kind) = (call.pointer(0), LockKind::GuardedMutex);
+        let acquired = machine.try_acquire_fast_mutex(mutex, kind, "KeTryToAcquireGuardedMutex");
+        if acquired {
+            machine.current().regions.enter_guarded();
+        }
+        usize::from(acquired)
     }),
     export("ExReleaseFastMutex", |call| release(call, LockKind::FastMutex)),
     export("ExReleaseFastMutexUnsafe", |call| {
+        let rule = &rules::UNSAFE_MUTEX_RELEASED_WITH_APCS;
+        call.machine.check_apcs_disabled(rule, "ExReleaseFastMutexUnsafe");
         release(call, LockKind::FastMutexUnsafe)
     }),
-    export("KeReleaseGuardedMutex", |call| release(call, LockKind::GuardedMutex)),
+    export("KeReleaseGuardedMutex", |call| {
+        release(call, LockKind::GuardedMutex);
+        call.machine.leave_guarded_region();
+        0
+    }),
     export("KeReleaseGuardedMutexUnsafe", |call| {
         release(call, LockKind::GuardedMutexUnsafe)
     }),
-    export("KeEnterGuardedRegion", |_| 0),
-    export("KeLeaveGuardedRegion", |_| 0),
-    export("KeAreApcsDisabled", |call| usize::from(call.machine.irql() > 0)),
-    export("KeAreAllApcsDisabled", |call| usize::from(call.machine.irql() > 0)),
+    export("KeEnterGuardedRegion", |call| {
+        call.machine.current().regions.enter_guarded();
+        0
+    }),
+    export("KeLeaveGuardedRegion", |call| {
+        call.machine.leave_guarded_region();
+        0
+    }),
+    export("KeAreApcsDisabled", |call| {
+        usize::from(call.machine.are_apcs_disabled())
+    }),
+    export("KeAreAllApcsDisabled", |call| {
+        usize::from(call.machine.are_all_apcs_disabled())
+    }),
     export("ExInitializeResourceLite", |call| {
         call.machine.initialise_resource(call.pointer(0)).cast_unsigned() as usize
     }),
     export("ExReinitializeResourceLite", |call| {
-        call.machine.initialise_resource(call.pointer(0)).cast_unsigned() as usize
+        call.machine.reinitialise_resource(call.pointer(0)).cast_unsigned() as usize
     }),
     export("ExDeleteResourceLite", |call| {
         call.machine.delete_resource(call.pointer(0));
@@ -104,16 +126,22 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ExEnterCriticalRegionAndAcquireResourceExclusive", |call| {
         let call_name = "ExEnterCriticalRegionAndAcquireResourceExclusive";
+        call.machine.current().regions.enter_critical();
         call.machine.acquire_resource(call.pointer(0), true, true, call_name);
         current_thread(call)
     }),
     export("ExEnterCriticalRegionAndAcquireResourceShared", |call| {
         let call_name = "ExEnterCriticalRegionAndAcquireResourceShared";
+        call.machine.current().regions.enter_critical();
         call.machine.acquire_resource(call.pointer(0), false, true, call_name);
         current_thread(call)
     }),
     export("ExReleaseResourceLite", release_resource),
-    export("ExReleaseResourceAndLeaveCriticalRegion", release_resource),
+    export("ExReleaseResourceAndLeaveCriticalRegion", |call| {
+        release_resource(call);
+        call.machine.leave_critical_region();
+        0
+    }),
     export("ExReleaseResourceForThreadLite", |call| {
         let machine = call.machine;
         machine.release_resource(call.pointer(0), call.pointer(1), "ExReleaseResourceForThreadLite");
@@ -229,6 +257,8 @@ fn release(call: &Call, kind: LockKind) -> usize {
 }
 
 fn resource(call: &Call, exclusive: bool, name: &str) -> usize {
+    call.machine
+        .check_apcs_disabled(&rules::RESOURCE_ACQUIRED_WITH_APCS, name);
     usize::from(
         call.machine
             .acquire_resource(call.pointer(0), exclusive, call.boolean(1), name),
@@ -237,6 +267,8 @@ fn resource(call: &Call, exclusive: bool, name: &str) -> usize {
 
 fn release_resource(call: &Call) -> usize {
     let thread = current_thread(call);
+    call.machine
+        .check_apcs_disabled(&rules::RESOURCE_RELEASED_WITH_APCS, "ExReleaseResourceLite");
     call.machine
         .release_resource(call.pointer(0), thread, "ExReleaseResourceLite");
     0

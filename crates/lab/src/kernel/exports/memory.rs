@@ -10,6 +10,12 @@ use crate::{
 
 const POOL_FLAG_UNINITIALIZED: usize = 0x2;
 
+/// POOL_FLAG_PAGED, of ExAllocatePool2 and ExAllocatePool3.
+pub(super) const POOL_FLAG_PAGED: usize = 0x100;
+
+/// Set in each paged POOL_TYPE.
+pub(super) const PAGED_POOL: usize = 0x1;
+
 const NO_TAG: u32 = u32::from_le_bytes(*b"None");
 const CONTIGUOUS_TAG: u32 = u32::from_le_bytes(*b"MmCm");
 
@@ -50,9 +56,9 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ProbeForRead", |_| 0),
     export("ProbeForWrite", |_| 0),
-    export("ExFreePool", free),
-    export("ExFreePoolWithTag", free),
-    export("ExFreePool2", free),
+    export("ExFreePool", free_pool),
+    export("ExFreePoolWithTag", free_pool),
+    export("ExFreePool2", free_pool),
 ];
 
 /// ExAllocatePool2 and ExAllocatePool3, whose first argument is flags.
@@ -63,12 +69,18 @@ fn allocate_by_flags(call: &Call, name: &'static str) -> usize {
     } else {
         Contents::Uninitialized
     };
-    allocate(call, name, call.pointer(1), call.u32(2), contents)
+    allocate_pool(call, name, call.u32(2), contents)
 }
 
 /// The older functions, whose first argument is a POOL_TYPE.
 fn allocate_by_type(call: &Call, name: &'static str, tag: u32, contents: Contents) -> usize {
-    allocate(call, name, call.pointer(1), tag, contents)
+    allocate_pool(call, name, tag, contents)
+}
+
+fn allocate_pool(call: &Call, name: &'static str, tag: u32, contents: Contents) -> usize {
+    let bytes = call.pointer(1);
+    call.machine.check_pool_request(name, bytes);
+    allocate(call, name, bytes, tag, contents)
 }
 
 fn allocate_pages(call: &Call, name: &'static str) -> usize {
@@ -92,6 +104,12 @@ fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: C
         }
     }
     block
+}
+
+/// ExFreePool and its like.
+fn free_pool(call: &Call) -> usize {
+    call.machine.check_pool_free(call.pointer(0));
+    free(call)
 }
 
 fn free(call: &Call) -> usize {

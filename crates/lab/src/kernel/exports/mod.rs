@@ -4,6 +4,7 @@
 //! driver calls what is missing.
 
 mod device;
+mod discouraged;
 mod error_log;
 mod executive;
 mod failing;
@@ -29,6 +30,7 @@ mod thread;
 use std::{collections::HashMap, ffi::c_void, ptr::NonNull, sync::LazyLock};
 
 use super::{Machine, entry::Frame};
+use crate::rules::Rule;
 
 /// A call of the driver, in the course of being served.
 pub(crate) struct Call {
@@ -153,6 +155,8 @@ struct Table {
     limits: Vec<Option<&'static irql::Limit>>,
     /// Which of them fail before they are served, and when.
     may_fail: Vec<Option<&'static failing::MayFail>>,
+    /// The rule against each, if there is one.
+    against: Vec<Option<&'static Rule>>,
     numbers: HashMap<&'static str, usize>,
 }
 
@@ -185,10 +189,15 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         .collect();
     let limits = exports.iter().map(|export| irql::limit_of(export.name)).collect();
     let may_fail = exports.iter().map(|export| failing::entry_of(export.name)).collect();
+    let against = exports
+        .iter()
+        .map(|export| discouraged::rule_against(export.name))
+        .collect();
     Table {
         exports,
         limits,
         may_fail,
+        against,
         numbers,
     }
 });
@@ -211,8 +220,11 @@ pub(super) fn export_of(number: u32) -> &'static Export {
     TABLE.exports[number as usize]
 }
 
-/// Checks that the driver may call the function with this number at the IRQL that it has.
-pub(super) fn check_irql(function: u32, call: &Call) {
+/// Checks that the driver may call the function with this number at all, and at the IRQL that it has.
+pub(super) fn check_call(function: u32, call: &Call) {
+    if let Some(rule) = TABLE.against[function as usize] {
+        discouraged::count(export_of(function).name, rule, call);
+    }
     if let Some(limit) = TABLE.limits[function as usize] {
         call.machine.check_irql(export_of(function).name, limit, call);
     }

@@ -74,6 +74,7 @@ pub(super) const EXPORTS: &[Export] = &[
         old.cast_unsigned() as usize
     }),
     export("KeWaitForSingleObject", |call| {
+        call.machine.check_wait_mode(call.u8(2), &[call.pointer(0)]);
         let status = call.machine.wait_for_object(call.pointer(0), call.pointer(4));
         status.cast_unsigned() as usize
     }),
@@ -125,8 +126,14 @@ pub(super) const EXPORTS: &[Export] = &[
     export("KeCancelTimer", |call| {
         usize::from(call.machine.cancel_timer(call.pointer(0)))
     }),
-    export("KeEnterCriticalRegion", |_| 0),
-    export("KeLeaveCriticalRegion", |_| 0),
+    export("KeEnterCriticalRegion", |call| {
+        call.machine.current().regions.enter_critical();
+        0
+    }),
+    export("KeLeaveCriticalRegion", |call| {
+        call.machine.leave_critical_region();
+        0
+    }),
 ];
 
 fn lower_irql(call: &Call) -> usize {

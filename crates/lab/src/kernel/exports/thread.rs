@@ -116,8 +116,8 @@ impl Machine {
     fn work_item_is_free(&self, work_item: usize, call: &str) {
         if guest::read::<usize>(work_item.wrapping_add(item::QUEUED)) != 0 {
             self.violation(
-                &rules::BUG_CHECK,
-                &format!("{call} with a work item that is queued: Windows stops with 0xE4 WORKER_INVALID"),
+                &rules::WORK_ITEM_BUSY,
+                &format!("{call} with a work item that is queued"),
             );
         }
     }

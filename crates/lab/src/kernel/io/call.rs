@@ -147,7 +147,7 @@ impl Machine {
                 let visits = record.visits.borrow();
                 (0..=visit)
                     .rev()
-                    .find(|&index| visits.get(index).is_some_and(|visit| !visit.native))
+                    .find(|&index| visits.get(index).is_some_and(|visit| !visit.native && !visit.left))
             }
             _ => None,
         }

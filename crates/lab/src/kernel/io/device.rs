@@ -11,6 +11,7 @@ use crate::{
     guest,
     kernel::{
         Machine,
+        activation::Routine,
         layout::{IO_TYPE_DEVICE, device_object, driver_object},
         status::{NtStatus, STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS},
     },
@@ -19,6 +20,8 @@ use crate::{
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"Devi");
+
+const IRP_MJ_PNP: u8 = 0x1b;
 
 /// DO_BUFFERED_IO.
 pub(crate) const DO_BUFFERED_IO: u32 = 0x4;
@@ -183,6 +186,7 @@ impl Machine {
     pub(crate) fn attach_device(&self, source: usize, target: usize) -> usize {
         self.device_of_call(source, "IoAttachDeviceToDeviceStack");
         self.device_of_call(target, "IoAttachDeviceToDeviceStack");
+        self.check_same_stack(target);
         let top = self.top_of_stack(target);
         device_object::ATTACHED_DEVICE.set(top, source);
         let stack_size = device_object::STACK_SIZE.get(top);
@@ -192,6 +196,50 @@ impl Machine {
         device_object::SECTOR_SIZE.set(source, device_object::SECTOR_SIZE.get(top));
         self.devices.with(source, |record| record.below.set(top));
         top
+    }
+
+    /// AddDevice attaches to the stack that it was called for.
+    fn check_same_stack(&self, target: usize) {
+        let activations = self.current().activations.borrow();
+        let physical_device = activations
+            .last()
+            .filter(|activation| matches!(activation.routine, Routine::AddDevice))
+            .map(|activation| activation.arguments[1]);
+        drop(activations);
+        let Some(physical_device) = physical_device else {
+            return;
+        };
+        if self.top_of_stack(target) != self.top_of_stack(physical_device) {
+            self.violation(
+                &rules::ATTACHED_ELSEWHERE,
+                "AddDevice attaches to another stack than that of the device that it was called for",
+            );
+        }
+    }
+
+    /// A device is deleted when the drivers below have had its IRP_MN_REMOVE_DEVICE.
+    fn check_removal_was_sent(&self, device: usize) {
+        let activations = self.current().activations.borrow();
+        let dispatch = activations.last().map(|activation| activation.routine.clone());
+        drop(activations);
+        let Some(Routine::Dispatch { irp, visit }) = dispatch else {
+            return;
+        };
+        let serial = self.devices.serial(device);
+        let is_early = irp.visit(visit, |visit| {
+            visit.device_serial == serial
+                && visit.major == IRP_MJ_PNP
+                && visit.location > 1
+                && !visit.sent
+                && visit.completed.is_none()
+        });
+        if is_early {
+            self.violation_about(
+                Some(&irp),
+                &rules::DELETED_BEFORE_REMOVAL,
+                "IoDeleteDevice before IRP_MN_REMOVE_DEVICE was sent to the drivers below",
+            );
+        }
     }
 
     /// IoDetachDevice: what is attached to `target` leaves it.
@@ -223,6 +271,7 @@ impl Machine {
                 "IoDeleteDevice with a device object that is attached to another: IoDetachDevice comes first",
             );
         }
+        self.check_removal_was_sent(device);
         let name = self.devices.with(device, |record| {
             record.deleted.set(true);
             record.name.clone()

@@ -170,6 +170,18 @@ impl IrpRecord {
         visits.len() - 1
     }
 
+    /// Ends all visits, since its sender uses it again. A device that completed it elsewhere may not have returned yet from
+    /// the call that sent it there: what that call notes about its visit must find it, so it stays.
+    pub(crate) fn end_visits(&self) {
+        let mut visits = self.visits.borrow_mut();
+        while visits.last().is_some_and(|last| last.returned.is_some()) {
+            visits.pop();
+        }
+        for visit in visits.iter_mut() {
+            visit.left = true;
+        }
+    }
+
     /// What happened to it, one line an event.
     pub(crate) fn history(&self) -> Vec<String> {
         self.history.borrow().iter().map(ToString::to_string).collect()

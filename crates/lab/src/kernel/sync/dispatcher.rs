@@ -84,6 +84,9 @@ impl Machine {
                 }
                 kevent::SIGNAL_STATE.set(object, state - 1);
                 kmutant::OWNER_THREAD.set(object, self.processor_data.thread(self.current()));
+                if state == 1 {
+                    self.current().regions.enter_critical();
+                }
             }
             _ => {}
         }
@@ -109,10 +112,22 @@ impl Machine {
 
     /// Waiting is for threads below DISPATCH_LEVEL, unless they would not.
     pub(crate) fn wait_allowed(&self, call: &str, would_wait: bool) {
-        if would_wait && self.irql() >= DISPATCH_LEVEL {
+        let irql = self.irql();
+        if irql > DISPATCH_LEVEL || (would_wait && irql == DISPATCH_LEVEL) {
             self.violation(
                 &rules::WAIT_AT_DISPATCH,
-                &format!("{call} at IRQL {}, where no thread can wait", self.irql()),
+                &format!("{call} at IRQL {irql}, where no thread can wait"),
+            );
+        }
+    }
+
+    /// In a wait in UserMode the thread's stack may be paged out, and with it what is on it.
+    pub(crate) fn check_wait_mode(&self, mode: u8, objects: &[usize]) {
+        let stack = self.current().kernel_stack();
+        if mode != 0 && objects.iter().any(|object| stack.contains(object)) {
+            self.violation(
+                &rules::USER_WAIT_FOR_STACK,
+                "a wait in UserMode for an object on the thread's kernel stack",
             );
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod dpc;
 mod lock_order;
 pub(crate) mod mutex;
+pub(crate) mod region;
 pub(crate) mod resource;
 pub(crate) mod spin_lock;
 pub(crate) mod timer;

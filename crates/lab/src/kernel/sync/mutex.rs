@@ -32,6 +32,7 @@ impl Machine {
         let old = kevent::SIGNAL_STATE.get(mutex);
         if old == 0 {
             self.lock_released(mutex, LockKind::Mutex);
+            self.current().regions.leave_critical();
             kmutant::OWNER_THREAD.set(mutex, 0);
         }
         self.signal(mutex, old.saturating_add(1))
@@ -103,6 +104,12 @@ impl Machine {
     /// ExReleaseFastMutex and KeReleaseGuardedMutex, and their unsafe forms.
     pub(crate) fn release_fast_mutex(&self, mutex: usize, kind: LockKind) {
         self.lock_released(mutex, kind);
+        if kind == LockKind::FastMutex && self.irql() != APC_LEVEL {
+            self.violation(
+                &rules::FAST_MUTEX_RELEASED_AT_BAD_IRQL,
+                &format!("ExReleaseFastMutex at IRQL {}, and not at APC_LEVEL", self.irql()),
+            );
+        }
         let old_irql = u8::try_from(fast_mutex::OLD_IRQL.get(mutex)).unwrap_or_default();
         fast_mutex::OWNER.set(mutex, 0);
         fast_mutex::COUNT.set(mutex, 1);

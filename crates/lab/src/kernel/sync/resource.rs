@@ -58,6 +58,17 @@ impl Machine {
 
     /// ExInitializeResourceLite.
     pub(crate) fn initialise_resource(&self, resource: usize) -> i32 {
+        if self.resources.0.borrow().contains_key(&resource) {
+            self.violation(
+                &rules::RESOURCE_INITIALISED_TWICE,
+                "ExInitializeResourceLite with a resource that has not been deleted",
+            );
+        }
+        self.reinitialise_resource(resource)
+    }
+
+    /// ExReinitializeResourceLite.
+    pub(crate) fn reinitialise_resource(&self, resource: usize) -> i32 {
         crate::guest::zero(resource, RESOURCE_BYTES);
         crate::guest::write(resource, resource);
         self.resources.0.borrow_mut().insert(resource, Resource::default());
@@ -66,6 +77,12 @@ impl Machine {
 
     /// ExDeleteResourceLite.
     pub(crate) fn delete_resource(&self, resource: usize) {
+        if !self.resources.0.borrow().contains_key(&resource) {
+            self.violation(
+                &rules::RESOURCE_DELETED_THAT_IS_NONE,
+                "ExDeleteResourceLite with a resource that has not been initialised",
+            );
+        }
         let held = self.with_resource(resource, "ExDeleteResourceLite", |resource| {
             !resource.holders.is_empty()
         });
@@ -114,10 +131,8 @@ impl Machine {
         });
         if released.is_none() {
             self.violation(
-                &rules::BUG_CHECK,
-                &format!(
-                    "{call} with a resource that the thread does not hold: Windows stops with 0xE3 RESOURCE_NOT_OWNED"
-                ),
+                &rules::RESOURCE_NOT_OWNED,
+                &format!("{call} with a resource that the thread does not hold"),
             );
         }
         self.wake_waiters(resource);

@@ -5,18 +5,18 @@ use super::Documented;
 
 /// All of them.
 pub static IO_CODES: [Documented; 103] = super::codes! {
-    "0xC9/0x01" "free of what is no IRP" not "where an IRP came from is not followed";
-    "0xC9/0x02" "free of an IRP that is in a thread's list" not "where an IRP came from is not followed";
+    "0xC9/0x01" "free of what is no IRP";
+    "0xC9/0x02" "free of an IRP that is in a thread's list";
     "0xC9/0x03" "IoCallDriver with what is no IRP";
     "0xC9/0x04" "IoCallDriver to what is no device object";
     "0xC9/0x05" "dispatch changed the IRQL" by RETURNED_AT_OTHER_IRQL "return-at-other-irql";
     "0xC9/0x06" "completed with STATUS_PENDING or -1";
     "0xC9/0x07" "completed with a cancel routine set";
-    "0xC9/0x08" "bad buffer for IoBuildAsynchronousFsdRequest" not "what a request is built with is not checked";
-    "0xC9/0x09" "bad buffer for IoBuildDeviceIoControlRequest" not "what a request is built with is not checked";
+    "0xC9/0x08" "bad buffer for IoBuildAsynchronousFsdRequest";
+    "0xC9/0x09" "bad buffer for IoBuildDeviceIoControlRequest";
     "0xC9/0x0A" "timer of IoInitializeTimer initialised twice" not "the lab has no timers of the I/O manager";
-    "0xC9/0x0C" "I/O status block on a stack that has been unwound" not "needs to know whose stack an address was";
-    "0xC9/0x0D" "event on a stack that has been unwound" not "needs to know whose stack an address was";
+    "0xC9/0x0C" "I/O status block on a stack that has been unwound";
+    "0xC9/0x0D" "event on a stack that has been unwound";
     "0xC9/0x0E" "IoCompleteRequest above DISPATCH_LEVEL";
     "0xC9/0x0F" "create with a file object that is closed" not "file systems only";
     "0xC9/0x10" "IoCallDriver above DISPATCH_LEVEL";
@@ -35,11 +35,11 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x209" "IRP completed that is queued below";
     "0xC9/0x20A" "IoFreeIrp of an IRP in use";
     "0xC9/0x20B" "IoFreeIrp of an IRP that is still in use" by FREE_IN_USE "free-irp-in-flight";
-    "0xC9/0x20C" "IoFreeIrp of an IRP that is queued to a thread" not "where an IRP came from is not followed";
-    "0xC9/0x20D" "IoInitializeIrp of an IRP with quota" not "where an IRP came from is not followed";
-    "0xC9/0x20E" "PnP IRP sent with another status than STATUS_NOT_SUPPORTED" not "a filter sends no PnP IRPs of its own";
-    "0xC9/0x20F" "power IRP sent with another status than STATUS_NOT_SUPPORTED" not "a filter sends no power IRPs of its own";
-    "0xC9/0x210" "WMI IRP sent with another status than STATUS_NOT_SUPPORTED" not "a filter sends no WMI IRPs of its own";
+    "0xC9/0x20C" "IoFreeIrp of an IRP that is queued to a thread";
+    "0xC9/0x20D" "IoInitializeIrp of an IRP with quota";
+    "0xC9/0x20E" "PnP IRP sent with another status than STATUS_NOT_SUPPORTED";
+    "0xC9/0x20F" "power IRP sent with another status than STATUS_NOT_SUPPORTED";
+    "0xC9/0x210" "WMI IRP sent with another status than STATUS_NOT_SUPPORTED";
     "0xC9/0x211" "a device object of the stack was left out" not "the order of a stack is not compared with the IRP's way";
     "0xC9/0x212" "stack location trashed or not copied" not "the stack locations of a request are not compared on its way";
     "0xC9/0x213" "status changed of an IRP that is not understood";
@@ -62,7 +62,7 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x224" "returned status is not IoStatus.Status";
     "0xC9/0x225" "status 0xFFFFFFFF" not "the lab tells it as 0xC9/0x06 where an IRP is completed with it";
     "0xC9/0x226" "returned without completing, passing or pending";
-    "0xC9/0x227" "completion routine in pageable code" not "which code is pageable is not followed";
+    "0xC9/0x227" "completion routine in pageable code";
     "0xC9/0x228" "PendingReturned not propagated";
     "0xC9/0x229" "cancel routine set on an IRP that is below" not "cancel routines are looked at when an IRP is sent or completed";
     "0xC9/0x22A" "PDO does not answer" not "bus drivers only";
@@ -78,8 +78,8 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x234" "DEVICE_CAPABILITIES: size" not "drivers that ask for capabilities only";
     "0xC9/0x235" "DEVICE_CAPABILITIES: address" not "drivers that ask for capabilities only";
     "0xC9/0x236" "DEVICE_CAPABILITIES: UI number" not "drivers that ask for capabilities only";
-    "0xC9/0x237" "IRP sent that only the system sends" not "a filter sends no PnP IRPs of its own";
-    "0xC9/0x238" "IoInitializeIrp of what IoAllocateIrp has initialised" not "where an IRP came from is not followed";
+    "0xC9/0x237" "IRP sent that only the system sends";
+    "0xC9/0x238" "IoInitializeIrp of what IoAllocateIrp has initialised";
     "0xC9/0x239" "IRP completed that was never passed on" not "completing a request is what some filters are for";
     "0xC9/0x23A" "sent on at an IRQL that is wrong for its major function";
     "0xC9/0x23B" "status changed of a power IRP that is not understood" not "the statuses of power requests are not followed";
@@ -105,8 +105,8 @@ pub static IO_CODES: [Documented; 103] = super::codes! {
     "0xC9/0x301" "passed on above DISPATCH_LEVEL" by CALL_ABOVE_DISPATCH "forward-above-dispatch";
     "0xC9/0x302" "passed on at APC_LEVEL where the I/O manager needs an APC" not "where an IRP came from is not followed";
     "0xC9/0x306" "REMOVE_DEVICE completed with an error";
-    "0xC9/0x307" "the event is signalled before the call that pends" not "the event of a request that a driver builds is not followed";
-    "0xC9/0x310" "IRP initialised again that is in use" not "where an IRP came from is not followed";
-    "0xC9/0x311" "IRP initialised again that the I/O manager built" not "where an IRP came from is not followed";
-    "0xC9/0x312" "Information beyond the output part of the system buffer" not "Information is the lower driver's to set, and is not followed";
+    "0xC9/0x307" "the event is signalled before the call that pends";
+    "0xC9/0x310" "IRP initialised again that is in use";
+    "0xC9/0x311" "IRP initialised again that the I/O manager built";
+    "0xC9/0x312" "Information beyond the output part of the system buffer";
 };

@@ -4,8 +4,9 @@ use core::ffi::c_void;
 
 use crate::{
     kernel::{
-        ABOVE_DISPATCH_LEVEL, CompletionRoutine, DISPATCH_LEVEL, IofCompleteRequest, KeLowerIrql, KfRaiseIrql,
-        NO_INCREMENT, NtStatus, STATUS_DEVICE_NOT_READY, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+        ABOVE_DISPATCH_LEVEL, CompletionRoutine, DISPATCH_LEVEL, DbgBreakPoint, IofCompleteRequest, KeLowerIrql,
+        KfRaiseIrql, NO_INCREMENT, NtStatus, STATUS_DEVICE_NOT_READY, STATUS_PENDING, STATUS_SUCCESS,
+        STATUS_UNSUCCESSFUL,
     },
     objects::{Device, Irp},
     request::{Request, complete_followed},
@@ -75,4 +76,21 @@ extern "system" fn succeed(device: Device, irp: Irp, context: *mut c_void) -> Nt
         irp.set_status(STATUS_SUCCESS);
     }
     complete_followed(device, irp, context)
+}
+
+/// Returns another status than the lower driver did.
+pub(super) fn return_other_status_than_lower(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.skip_and_call();
+    if conduct.offends() && status == STATUS_SUCCESS {
+        return STATUS_UNSUCCESSFUL;
+    }
+    status
+}
+
+/// Stops at a breakpoint.
+pub(super) fn break_point(request: Request, conduct: Conduct) -> NtStatus {
+    if conduct.offends() {
+        DbgBreakPoint();
+    }
+    request.skip_and_call()
 }

@@ -2,7 +2,7 @@
 //! to, and references.
 
 use crate::{
-    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan},
+    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, Target},
     kernel::{IoGetAttachedDeviceReference, NtStatus, ObfDereferenceObject},
     request::Request,
     switch::Conduct,
@@ -16,6 +16,11 @@ pub(super) fn without_power_pagable(plan: &mut Plan) {
 /// Leaves the device as one that is still being made, so that nobody can open it or attach to it.
 pub(super) fn still_initialising(plan: &mut Plan) {
     plan.is_initialised = false;
+}
+
+/// Attaches to a stack that nobody has asked for.
+pub(super) fn attached_elsewhere(plan: &mut Plan) {
+    plan.target = Target::OwnDevice;
 }
 
 /// Does not take over how buffers come with a request.

@@ -1,15 +1,16 @@
 //! Offences in calling at DISPATCH_LEVEL what may not be called there. The twin of each calls it at PASSIVE_LEVEL, which
 //! is where START_DEVICE and REMOVE_DEVICE come.
 
-use core::ptr;
+use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
-        Event, ExAcquireFastMutex, ExAcquireResourceExclusiveLite, ExAllocatePool2, ExDeleteResourceLite,
-        ExInitializeResourceLite, ExReleaseFastMutex, ExReleaseResourceLite, FALSE, FILE_DEVICE_SECURE_OPEN,
-        FILE_DEVICE_UNKNOWN, FastMutex, IoCreateDevice, IoDeleteDevice, KeEnterCriticalRegion, KeInitializeEvent,
-        KeLeaveCriticalRegion, KeLowerIrql, KeRaiseIrqlToDpcLevel, NtStatus, ObjectAttributes, Resource,
-        STATUS_SUCCESS, SYNCHRONIZATION_EVENT, TRUE, UnicodeString, ZwClose, ZwOpenKey,
+        ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL, Event, ExAcquireFastMutex, ExAcquireResourceExclusiveLite,
+        ExAllocatePool2, ExDeleteResourceLite, ExFreePool, ExInitializeResourceLite, ExReleaseFastMutex,
+        ExReleaseResourceLite, FALSE, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, FastMutex, IoCreateDevice,
+        IoDeleteDevice, KeEnterCriticalRegion, KeInitializeEvent, KeLeaveCriticalRegion, KeLowerIrql,
+        KeRaiseIrqlToDpcLevel, KfRaiseIrql, NtStatus, ObjectAttributes, Resource, STATUS_SUCCESS,
+        SYNCHRONIZATION_EVENT, TRUE, UnicodeString, ZwClose, ZwCreateKey, ZwOpenKey,
     },
     objects::Device,
     pool,
@@ -32,6 +33,44 @@ fn raised<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
 
 /// Opens a key of the registry.
 pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
+    let mut handle = ptr::null_mut();
+    let opened = raised(conduct, || {
+        with_key_attributes(|attributes| ZwOpenKey(&mut handle, KEY_READ, attributes))
+    });
+    if opened >= STATUS_SUCCESS {
+        ZwClose(handle);
+    }
+    request.skip_and_call()
+}
+
+/// Opens a key of the registry, and leaves it open.
+pub(super) fn leave_opened_key(request: Request, conduct: Conduct) -> NtStatus {
+    let mut handle = ptr::null_mut();
+    let opened = with_key_attributes(|attributes| ZwOpenKey(&mut handle, KEY_READ, attributes));
+    close_unless_offending(opened, handle, conduct);
+    request.skip_and_call()
+}
+
+/// Creates a key of the registry, or opens the one that is there, and leaves it open.
+pub(super) fn leave_created_key(request: Request, conduct: Conduct) -> NtStatus {
+    let mut handle = ptr::null_mut();
+    let created = with_key_attributes(|attributes| {
+        ZwCreateKey(&mut handle, KEY_READ, attributes, 0, ptr::null(), 0, ptr::null_mut())
+    });
+    close_unless_offending(created, handle, conduct);
+    request.skip_and_call()
+}
+
+fn close_unless_offending(status: NtStatus, handle: *mut c_void, conduct: Conduct) {
+    if status >= STATUS_SUCCESS && !conduct.offends() {
+        ZwClose(handle);
+    }
+}
+
+const KEY_READ: u32 = 0x2_0019;
+
+/// Does something with the attributes of a key that is always there.
+fn with_key_attributes(work: impl FnOnce(*const ObjectAttributes) -> NtStatus) -> NtStatus {
     const NAME: [u16; 17] = utf16(b"\\Registry\\Machine");
     #[expect(clippy::cast_possible_truncation, reason = "34 bytes")]
     const NAME_BYTES: u16 = size_of_val(&NAME) as u16;
@@ -39,7 +78,6 @@ pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
     const ATTRIBUTES_BYTES: u32 = size_of::<ObjectAttributes>() as u32;
     const OBJ_CASE_INSENSITIVE: u32 = 0x40;
     const OBJ_KERNEL_HANDLE: u32 = 0x200;
-    const KEY_READ: u32 = 0x2_0019;
 
     let name = UnicodeString {
         length_bytes: NAME_BYTES,
@@ -54,16 +92,11 @@ pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
         security_descriptor: ptr::null(),
         quality_of_service: ptr::null(),
     };
-    let mut handle = ptr::null_mut();
-    let opened = raised(conduct, || ZwOpenKey(&mut handle, KEY_READ, &raw const attributes));
-    if opened >= STATUS_SUCCESS {
-        ZwClose(handle);
-    }
-    request.skip_and_call()
+    work(&raw const attributes)
 }
 
 /// ASCII as UTF-16.
-const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
+pub(super) const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
     let mut units = [0; N];
     let mut index = 0;
     while index < N {
@@ -145,6 +178,63 @@ pub(super) fn acquire_resource(request: Request, conduct: Conduct) -> NtStatus {
 
 /// Acquires a fast mutex.
 pub(super) fn acquire_fast_mutex(request: Request, conduct: Conduct) -> NtStatus {
+    with_fast_mutex(|mutex| {
+        // Not `raised`: the function raises the IRQL itself, and its counterpart lowers it.
+        if conduct.offends() {
+            KeRaiseIrqlToDpcLevel();
+        }
+        ExAcquireFastMutex(mutex);
+        ExReleaseFastMutex(mutex);
+    });
+    request.skip_and_call()
+}
+
+/// Allocates nonpaged pool where nothing is allocated.
+pub(super) fn allocate_nonpaged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = raised_above(conduct, || pool::allocate(64));
+    if !block.is_null() {
+        pool::free(block);
+    }
+    request.skip_and_call()
+}
+
+/// Frees paged pool.
+pub(super) fn free_paged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = ExAllocatePool2(POOL_FLAG_PAGED, 64, pool::TAG);
+    if !block.is_null() {
+        raised(conduct, || pool::free(block));
+    }
+    request.skip_and_call()
+}
+
+/// Frees paged pool with the function that is told no tag.
+pub(super) fn free_untagged_paged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = ExAllocatePool2(POOL_FLAG_PAGED, 64, pool::TAG);
+    if !block.is_null() {
+        raised(conduct, || ExFreePool(block));
+    }
+    request.skip_and_call()
+}
+
+/// Frees nonpaged pool where nothing is freed.
+pub(super) fn free_nonpaged(request: Request, conduct: Conduct) -> NtStatus {
+    let block = pool::allocate(64);
+    if !block.is_null() {
+        raised_above(conduct, || pool::free(block));
+    }
+    request.skip_and_call()
+}
+
+/// Does something at an IRQL of devices where that is the offence, and else at DISPATCH_LEVEL.
+fn raised_above<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
+    let old = KfRaiseIrql(conduct.choose(ABOVE_DISPATCH_LEVEL, DISPATCH_LEVEL));
+    let result = work();
+    KeLowerIrql(old);
+    result
+}
+
+/// Does something with a fast mutex that nobody holds, as ExInitializeFastMutex makes it, which headers have inline.
+pub(super) fn with_fast_mutex(work: impl FnOnce(*mut FastMutex)) {
     let mut mutex = FastMutex {
         count: 1,
         owner: ptr::null(),
@@ -153,12 +243,5 @@ pub(super) fn acquire_fast_mutex(request: Request, conduct: Conduct) -> NtStatus
         old_irql: 0,
     };
     KeInitializeEvent(&mut mutex.event, SYNCHRONIZATION_EVENT, FALSE);
-    let mutex = &raw mut mutex;
-    // Not `raised`: the function raises the IRQL itself, and its counterpart lowers it.
-    if conduct.offends() {
-        KeRaiseIrqlToDpcLevel();
-    }
-    ExAcquireFastMutex(mutex);
-    ExReleaseFastMutex(mutex);
-    request.skip_and_call()
+    work(&raw mut mutex);
 }

@@ -75,3 +75,17 @@ pub(super) fn parked(request: Request, conduct: Conduct) -> NtStatus {
     request.release_lock();
     STATUS_PENDING
 }
+
+/// Marks START_DEVICE pending, and returns what the lower driver made of it.
+pub(super) fn marked_start(request: Request, conduct: Conduct) -> NtStatus {
+    if conduct.offends() {
+        request.irp.mark_pending();
+    }
+    request.follow()
+}
+
+/// Completes the request, and returns that it is pending.
+pub(super) fn completed_and_pending(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.refuse();
+    conduct.choose(STATUS_PENDING, status)
+}

@@ -4,13 +4,15 @@ use core::{ffi::c_void, ptr};
 
 use crate::{
     kernel::{
-        ExDeleteResourceLite, ExInitializeResourceLite, KeCancelTimer, KeInitializeTimer, KeSetTimer, NtStatus,
-        Resource, Timer,
+        ExAllocatePoolWithTag, ExDeleteResourceLite, ExInitializeResourceLite, KeCancelTimer, KeInitializeTimer,
+        KeSetTimer, NtStatus, Resource, Timer, wcscpy,
     },
     pool,
     request::Request,
     switch::Conduct,
 };
+
+use super::irql_limits::utf16;
 
 /// A multiple of the 16 bytes to which pool is aligned: a special pool block of this size ends where its page ends.
 const WHOLE_BYTES: usize = 64;
@@ -130,4 +132,37 @@ fn write_near_end(block: *mut c_void, bytes: usize, conduct: Conduct) {
 fn read(block: *const c_void) {
     // SAFETY: the first byte of the block, which has been freed where that is the offence.
     unsafe { block.cast::<u8>().read_volatile() };
+}
+
+/// Asks for a block without a byte.
+pub(super) fn allocate_nothing(request: Request, conduct: Conduct) -> NtStatus {
+    with_block(conduct.choose(0, WHOLE_BYTES), pool::free);
+    request.skip_and_call()
+}
+
+/// Allocates with a function that leaves in the block what was there.
+pub(super) fn allocate_with_old_function(request: Request, conduct: Conduct) -> NtStatus {
+    /// NonPagedPoolNx of POOL_TYPE.
+    const NON_PAGED_POOL_NX: i32 = 0x200;
+    let block = if conduct.offends() {
+        ExAllocatePoolWithTag(NON_PAGED_POOL_NX, WHOLE_BYTES, pool::TAG)
+    } else {
+        pool::allocate(WHOLE_BYTES)
+    };
+    if !block.is_null() {
+        pool::free(block);
+    }
+    request.skip_and_call()
+}
+
+/// Copies a string with a function that is not told how long the target is.
+pub(super) fn copy_string(request: Request, conduct: Conduct) -> NtStatus {
+    let source = utf16(b"text\0");
+    let mut target = [0; 5];
+    if conduct.offends() {
+        wcscpy(target.as_mut_ptr(), source.as_ptr());
+    } else {
+        target.copy_from_slice(&source);
+    }
+    request.skip_and_call()
 }

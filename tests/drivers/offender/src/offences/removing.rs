@@ -80,3 +80,16 @@ extern "system" fn signal(_device: Device, _irp: Irp, context: *mut c_void) -> N
     KeSetEvent(context.cast(), 0, FALSE);
     STATUS_MORE_PROCESSING_REQUIRED
 }
+
+/// Deletes the device and only then tells the drivers below that it is removed.
+pub(super) fn delete_before_sending(request: Request, conduct: Conduct) -> NtStatus {
+    if !conduct.offends() {
+        return request.remove();
+    }
+    request.wait_for_others();
+    let lower = request.device.lower();
+    request.detach();
+    request.delete();
+    request.irp.skip_location();
+    IofCallDriver(lower, request.irp)
+}
