@@ -6,6 +6,7 @@ use super::irp::{
     IrpRecord, Origin, Owner, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
 };
 use crate::{
+    guest,
     kernel::{
         Machine,
         activation::Routine,
@@ -16,6 +17,9 @@ use crate::{
     },
     rules,
 };
+
+/// The size of a stack location's parameters.
+const PARAMETERS_BYTES: usize = 0x20;
 
 impl Machine {
     /// IofCompleteRequest as the driver calls it.
@@ -177,7 +181,11 @@ impl Machine {
         let pending = control & SL_PENDING_RETURNED;
         irp::PENDING_RETURNED.set(address, pending);
         // What is below is over: a routine that looks there finds nothing that it could mistake for its own.
+        io_stack_location::MINOR_FUNCTION.set(left, 0);
+        io_stack_location::FLAGS.set(left, 0);
         io_stack_location::CONTROL.set(left, 0);
+        guest::zero(io_stack_location::ARGUMENT1.address(left), PARAMETERS_BYTES);
+        io_stack_location::FILE_OBJECT.set(left, 0);
         io_stack_location::COMPLETION_ROUTINE.set(left, 0);
         io_stack_location::CONTEXT.set(left, 0);
         let above = location + 1;
