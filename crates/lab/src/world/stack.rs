@@ -215,7 +215,8 @@ impl Machine {
             );
         }
         let buffering = DO_BUFFERED_IO | DO_DIRECT_IO;
-        if ours & buffering == buffering {
+        // Where the device below has both, they are its own fault, and the filter does right to have them too.
+        if ours & buffering == buffering && theirs & buffering != buffering {
             self.violation(
                 &rules::BUFFERED_AND_DIRECT,
                 "the filter has both DO_BUFFERED_IO and DO_DIRECT_IO, of which a device has one at most",

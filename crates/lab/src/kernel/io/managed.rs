@@ -142,7 +142,7 @@ impl Machine {
 
     /// A driver completes an IRP, or lets its completion go on.
     pub(super) fn check_managed_answered(&self, record: &Rc<IrpRecord>, visit: usize) {
-        let (major, minor, own, sent, came, from_below) = record.visit(visit, |visit| {
+        let (major, minor, own, sent, came, from_below, going) = record.visit(visit, |visit| {
             (
                 visit.major,
                 visit.minor,
@@ -150,9 +150,11 @@ impl Machine {
                 visit.sent,
                 visit.status_on_arrival,
                 visit.status_from_below,
+                visit.lock_refused,
             )
         });
-        if !matches!(major, IRP_MJ_PNP | IRP_MJ_POWER) {
+        // A driver that is refused its remove lock has a device that is going, and may not touch those below.
+        if going || !matches!(major, IRP_MJ_PNP | IRP_MJ_POWER) {
             return;
         }
         if sent {
