@@ -39,7 +39,7 @@ pub(crate) mod trace;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
@@ -137,6 +137,8 @@ pub(crate) struct Machine {
     pub(crate) resources: Resources,
     pub(crate) threads: Threads,
     pub(crate) handles: Handles,
+    /// The lookaside lists that have been initialised and not deleted.
+    pub(crate) lookaside_lists: RefCell<BTreeSet<usize>>,
     pub(crate) mdls: Mdls,
     pub(crate) registry: Registry,
     pub(crate) error_log: ErrorLog,
@@ -270,6 +272,7 @@ impl Machine {
             resources: Resources::default(),
             threads: Threads::default(),
             handles: Handles::default(),
+            lookaside_lists: RefCell::default(),
             mdls: Mdls::default(),
             registry: Registry::new(&config.service),
             error_log: ErrorLog::default(),
