@@ -124,6 +124,15 @@ impl Machine {
         self.call_routine_with(Routine::Callback(name), None, None, address, arguments);
     }
 
+    /// The request whose dispatch routine runs here, and is not interrupted by another routine of the driver.
+    pub(crate) fn dispatched(&self) -> Option<(Rc<IrpRecord>, usize)> {
+        let activations = self.scheduler.running()?.activations.borrow();
+        match &activations.last()?.routine {
+            Routine::Dispatch { irp, visit } => Some((Rc::clone(irp), *visit)),
+            _ => None,
+        }
+    }
+
     /// Whether the completion routine that this visit of an IRP registered has been called, by whatever context, and not
     /// returned.
     pub(crate) fn is_in_completion_routine(&self, irp: &IrpRecord, visit: usize) -> bool {

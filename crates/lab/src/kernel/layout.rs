@@ -109,7 +109,7 @@ structures! {
         0x18 argument3: usize => ARGUMENT3: usize,
         0x20 argument4: usize => ARGUMENT4: usize,
         0x28 device_object: usize => DEVICE_OBJECT: usize,
-        0x30 file_object: usize,
+        0x30 file_object: usize => FILE_OBJECT: usize,
         0x38 completion_routine: usize => COMPLETION_ROUTINE: usize,
         0x40 context: usize => CONTEXT: usize,
     }

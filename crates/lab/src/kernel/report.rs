@@ -307,6 +307,13 @@ impl Machine {
             );
         }
         let outstanding = self.outstanding.borrow();
+        if let Some(irp) = outstanding.values().find(|irp| irp.is_power_held_by_driver()) {
+            self.violation_about(
+                Some(irp),
+                &rules::POWER_IRP_LOST,
+                &format!("a power IRP will never be completed: {stuck}"),
+            );
+        }
         if let Some(irp) = outstanding.values().find(|irp| irp.was_cancelled_unseen()) {
             self.violation_about(
                 Some(irp),

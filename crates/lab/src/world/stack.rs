@@ -111,7 +111,7 @@ impl Machine {
             device_type: FILE_DEVICE_DISK,
             characteristics: 0x100 | if kind.habits.removable { FILE_REMOVABLE_MEDIA } else { 0 },
             exclusive: false,
-            named: false,
+            name: String::new(),
         };
         let device = self.create_device(&new, Some(native));
         let device = device.unwrap_or_else(|| self.cannot("there is no memory for a disk"));
@@ -215,6 +215,12 @@ impl Machine {
             );
         }
         let buffering = DO_BUFFERED_IO | DO_DIRECT_IO;
+        if ours & buffering == buffering {
+            self.violation(
+                &rules::BUFFERED_AND_DIRECT,
+                "the filter has both DO_BUFFERED_IO and DO_DIRECT_IO, of which a device has one at most",
+            );
+        }
         if ours & buffering != theirs & buffering {
             self.violation(
                 &rules::IO_FLAGS_NOT_INHERITED,
@@ -319,7 +325,7 @@ impl Machine {
     pub(crate) fn check_locks_quiet(&self) {
         for tag in self.remove_locks_held() {
             if let Some(irp) = self.irp_of_tag(tag)
-                && irp.owner.get() == crate::kernel::io::irp::Owner::Done
+                && (irp.owner.get() == crate::kernel::io::irp::Owner::Done || irp.freed.get())
             {
                 self.violation_about(
                     Some(&irp),
@@ -363,6 +369,7 @@ impl Machine {
             );
         }
         self.check_references_returned();
+        self.check_no_callback_registered();
         let pool = self.pool.borrow();
         let left: Vec<_> = pool.live(Owner::Driver).collect();
         if let Some(first) = left.first() {

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) status: NtStatus,
     /// The flags that are taken over from the lower device.
     pub(crate) inherited_flags: u32,
+    /// Flags that are set whatever the lower device has.
+    pub(crate) own_flags: u32,
     /// Whether the lower device's type is taken over.
     pub(crate) inherits_type: bool,
     /// What the device is attached to.
@@ -51,6 +53,7 @@ pub(crate) enum Target {
 const CLEAN: Plan = Plan {
     status: STATUS_SUCCESS,
     inherited_flags: DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_INRUSH | DO_POWER_PAGABLE,
+    own_flags: 0,
     inherits_type: true,
     target: Target::Stack,
     is_initialised: true,
@@ -97,6 +100,8 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
         return status;
     }
     IoInitializeRemoveLockEx(device.remove_lock(), pool::TAG, 0, 0, REMOVE_LOCK_BYTES);
+    // SAFETY: the extension of the new device, which nobody else knows yet.
+    unsafe { device.physical_place().write(physical_device) };
     let target = match plan.target {
         Target::Stack => physical_device,
         Target::OwnDevice => device,
@@ -114,7 +119,7 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
         device.set_device_type(lower.device_type());
     }
     device.set_characteristics(device.characteristics() | (lower.characteristics() & INHERITED_CHARACTERISTICS));
-    device.set_flags(device.flags() | (lower.flags() & plan.inherited_flags));
+    device.set_flags(device.flags() | (lower.flags() & plan.inherited_flags) | plan.own_flags);
     if plan.is_initialised {
         clear_initialising(device);
     }

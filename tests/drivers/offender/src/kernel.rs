@@ -26,25 +26,37 @@ statuses! {
     STATUS_UNSUCCESSFUL = 0xC000_0001_u32;
     STATUS_NOT_IMPLEMENTED = 0xC000_0002_u32;
     STATUS_MORE_PROCESSING_REQUIRED = 0xC000_0016_u32;
+    STATUS_DELETE_PENDING = 0xC000_0056_u32;
     STATUS_INSUFFICIENT_RESOURCES = 0xC000_009A_u32;
     STATUS_DEVICE_NOT_READY = 0xC000_00A3_u32;
     STATUS_NOT_SUPPORTED = 0xC000_00BB_u32;
 }
 
+pub(crate) const IRP_MJ_CREATE: u8 = 0x00;
+pub(crate) const IRP_MJ_CLOSE: u8 = 0x02;
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
 pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0e;
+pub(crate) const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0f;
+pub(crate) const IRP_MJ_SHUTDOWN: u8 = 0x10;
+pub(crate) const IRP_MJ_CLEANUP: u8 = 0x12;
 pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1b;
 pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
+pub(crate) const IRP_MN_QUERY_REMOVE_DEVICE: u8 = 0x01;
 pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
 pub(crate) const IRP_MN_CANCEL_STOP_DEVICE: u8 = 0x06;
 pub(crate) const IRP_MN_QUERY_CAPABILITIES: u8 = 0x09;
 pub(crate) const IRP_MN_CANCEL_REMOVE_DEVICE: u8 = 0x03;
 pub(crate) const IRP_MN_DEVICE_USAGE_NOTIFICATION: u8 = 0x16;
+pub(crate) const IRP_MN_QUERY_ID: u8 = 0x13;
+pub(crate) const IRP_MN_QUERY_PNP_DEVICE_STATE: u8 = 0x14;
 pub(crate) const IRP_MN_SET_POWER: u8 = 0x02;
+pub(crate) const IRP_MN_QUERY_POWER: u8 = 0x03;
+/// No minor function of IRP_MJ_POWER.
+pub(crate) const IRP_MN_NO_POWER: u8 = 0x0f;
 /// No minor function: its number is reserved.
 pub(crate) const IRP_MN_RESERVED: u8 = 0x0e;
 pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
@@ -324,6 +336,7 @@ unsafe extern "system" {
         on_error: u8,
         on_cancel: u8,
     ) -> NtStatus;
+    pub(crate) safe fn IoWMIRegistrationControl(object: *mut c_void, action: u32) -> NtStatus;
     pub(crate) safe fn IoSetStartIoAttributes(device: Device, defers: u8, is_not_cancelable: u8);
     pub(crate) safe fn IoStartNextPacket(device: Device, cancelable: u8);
     pub(crate) safe fn IoStartPacket(device: Device, irp: Irp, key: *const u32, cancel: Option<CancelRoutine>);
@@ -416,6 +429,14 @@ unsafe extern "system" {
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn ObfReferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn ProbeForRead(address: *const c_void, bytes: usize, alignment: u32);
+    pub(crate) safe fn PoRequestPowerIrp(
+        device: Device,
+        minor_function: u8,
+        state: u32,
+        routine: *const c_void,
+        context: *mut c_void,
+        irp: *mut Irp,
+    ) -> NtStatus;
     pub(crate) safe fn PsCreateSystemThread(
         handle: &mut *mut c_void,
         access: u32,

@@ -9,7 +9,7 @@ use core::{
 
 use crate::kernel::{
     AddDevice, CancelRoutine, CompletionRoutine, Dispatch, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, Irql,
-    ListEntry, NtStatus, PASSIVE_LEVEL, RemoveLock, SpinLock, StartIo, Unload,
+    ListEntry, NtStatus, PASSIVE_LEVEL, RemoveLock, SpinLock, StartIo, Unload, WorkQueueItem,
 };
 
 /// Makes a type that is a pointer to a kernel object, and for each field the functions that read and write it.
@@ -132,6 +132,9 @@ objects! {
 pub(crate) struct Extension {
     remove_lock: RemoveLock,
     lower: Device,
+    physical: Device,
+    work: WorkQueueItem,
+    waiting: Irp,
     spin_lock: SpinLock,
 }
 
@@ -157,6 +160,35 @@ impl Device {
     pub(crate) fn lower_place(self) -> *mut Device {
         // SAFETY: as above.
         unsafe { &raw mut (*self.extension()).lower }
+    }
+
+    /// Where AddDevice stores the physical device.
+    pub(crate) fn physical_place(self) -> *mut Device {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).physical }
+    }
+
+    /// The device at the bottom of the stack.
+    pub(crate) fn physical(self) -> Device {
+        // SAFETY: the extension lives as long as its device.
+        unsafe { self.physical_place().read() }
+    }
+
+    /// A work item of the device's own.
+    pub(crate) fn work_place(self) -> *mut WorkQueueItem {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).work }
+    }
+
+    /// Where the IRP is that the work item is for.
+    pub(crate) fn waiting_place(self) -> *mut Irp {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).waiting }
+    }
+
+    /// The device that a work item has for its parameter.
+    pub(crate) fn from_context(context: *mut c_void) -> Self {
+        Self(context)
     }
 
     /// The next-lower device of the stack.

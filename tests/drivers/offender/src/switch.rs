@@ -60,6 +60,17 @@ pub(crate) enum Place {
     SetPower(Routine),
     /// In the place of what is done with IRP_MJ_SYSTEM_CONTROL.
     SystemControl(Routine),
+    /// In the place of what is done with this major function.
+    Major(u8, Routine),
+    /// In the place of what is done with this minor function of IRP_MJ_PNP.
+    Pnp(u8, Routine),
+    /// In the place of what is done with this minor function of IRP_MJ_POWER.
+    Power(u8, Routine),
+    /// In the place of what is done with this major and minor function. Not every request comes from above, so the driver
+    /// sends itself one when it is started.
+    Own(u8, u8, Routine),
+    /// Where the remove lock is refused to this major and minor function. The driver sends itself one when it is removed.
+    Refused(u8, u8, Routine),
     /// In DriverUnload, before what is done there.
     Unload(fn(Conduct)),
 }

@@ -63,10 +63,13 @@ pub(super) const EXPORTS: &[Export] = &[
         }
         0
     }),
-    export("IoWMIRegistrationControl", |_| status(STATUS_SUCCESS)),
     // No device of a stack has asked for its medium to be verified.
     export("IoGetDeviceToVerify", |_| 0),
     export("IoSetDeviceToVerify", |_| 0),
+    export("IoWMIRegistrationControl", |call| {
+        call.machine.wmi.note(call.pointer(0), call.u32(1));
+        status(STATUS_SUCCESS)
+    }),
     export("IoRegisterShutdownNotification", |_| status(STATUS_SUCCESS)),
     export("IoRegisterLastChanceShutdownNotification", |_| status(STATUS_SUCCESS)),
     export("IoUnregisterShutdownNotification", |_| 0),

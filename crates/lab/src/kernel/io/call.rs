@@ -102,7 +102,7 @@ impl Machine {
         self.check_routine_keeps_image(&record, location - 1);
         self.check_transfer_sent(&record, location - 1);
         match caller {
-            Some(caller) => self.check_forwarding(&record, caller, location - 1),
+            Some(caller) => self.check_forwarding(&record, caller, location - 1, device),
             None => self.check_own_sent(&record, location - 1),
         }
         self.check_invariant_on_the_way_down(&record);
@@ -208,7 +208,7 @@ impl Machine {
     }
 
     /// What a driver that sends an IRP on must have done with its stack location and the next one.
-    fn check_forwarding(&self, record: &Rc<IrpRecord>, caller: usize, next: u8) {
+    fn check_forwarding(&self, record: &Rc<IrpRecord>, caller: usize, next: u8, target: usize) {
         let (own, refused, registered) =
             record.visit(caller, |visit| (visit.location, visit.refused, visit.registered));
         if refused {
@@ -218,6 +218,8 @@ impl Machine {
                 "IoCallDriver after IoSetCompletionRoutineEx had failed: the IRP has to be completed",
             );
         }
+        self.check_lock_on_forwarding(record, caller);
+        self.check_managed_forwarded(record, caller, next, target);
         let (sent, came) = record.visit(caller, |visit| (visit.sent, visit.status_on_arrival));
         if !sent {
             self.check_status_kept(record, caller, came);
@@ -286,6 +288,7 @@ impl Machine {
                 device_serial,
                 location,
                 major,
+                minor,
                 native: native.is_some(),
                 marked: false,
                 sent: false,
@@ -295,6 +298,7 @@ impl Machine {
                 kept: false,
                 registered: None,
                 refused: false,
+                lock_refused: false,
                 returned: None,
                 left: false,
                 status_on_arrival: irp::STATUS.get(address),
@@ -380,7 +384,8 @@ impl Machine {
                 &name("returned 0xFFFFFFFF, which is no status".to_owned()),
             );
         }
-        if registered.is_some() && !sent {
+        // One that is marked may be about to be sent by whoever it was handed to.
+        if registered.is_some() && !sent && !marked {
             self.violation_about(
                 Some(record),
                 &rules::REGISTERED_NOT_SENT,

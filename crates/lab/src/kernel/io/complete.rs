@@ -6,6 +6,7 @@ use super::irp::{
     IrpRecord, Origin, Owner, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
 };
 use crate::{
+    guest,
     kernel::{
         Machine,
         activation::Routine,
@@ -16,6 +17,9 @@ use crate::{
     },
     rules,
 };
+
+/// The size of a stack location's parameters.
+const PARAMETERS_BYTES: usize = 0x20;
 
 impl Machine {
     /// IofCompleteRequest as the driver calls it.
@@ -69,6 +73,7 @@ impl Machine {
                 &format!("IoCompleteRequest with {}", status::name(status)),
             );
         }
+        self.check_status_plausible(&record, status);
         if irp::CANCEL_ROUTINE.get(address) != 0 {
             self.violation_about(
                 Some(&record),
@@ -88,6 +93,7 @@ impl Machine {
                 );
             }
             self.check_was_passed_on(&record, caller);
+            self.check_managed_answered(&record, caller);
             if let Some(from_below) = from_below {
                 self.check_status_kept(&record, caller, from_below);
             }
@@ -175,7 +181,11 @@ impl Machine {
         let pending = control & SL_PENDING_RETURNED;
         irp::PENDING_RETURNED.set(address, pending);
         // What is below is over: a routine that looks there finds nothing that it could mistake for its own.
+        io_stack_location::MINOR_FUNCTION.set(left, 0);
+        io_stack_location::FLAGS.set(left, 0);
         io_stack_location::CONTROL.set(left, 0);
+        guest::zero(io_stack_location::ARGUMENT1.address(left), PARAMETERS_BYTES);
+        io_stack_location::FILE_OBJECT.set(left, 0);
         io_stack_location::COMPLETION_ROUTINE.set(left, 0);
         io_stack_location::CONTEXT.set(left, 0);
         let above = location + 1;
@@ -292,7 +302,10 @@ impl Machine {
             );
         }
         match visit {
-            Some(index) => self.check_status_kept(record, index, status),
+            Some(index) => {
+                self.check_status_kept(record, index, status);
+                self.check_managed_answered(record, index);
+            }
             None => self.check_event_left_alone(record),
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));

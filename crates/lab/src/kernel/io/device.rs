@@ -55,6 +55,8 @@ struct Device {
     native: Option<Rc<dyn Native>>,
     /// The device that it is attached to.
     below: Cell<usize>,
+    /// What it is called in the object manager's name space, if anything.
+    name: String,
     deleted: Cell<bool>,
     references: Cell<i32>,
     start_io: Cell<StartIo>,
@@ -122,7 +124,7 @@ pub(crate) struct NewDevice {
     pub(crate) device_type: u32,
     pub(crate) characteristics: u32,
     pub(crate) exclusive: bool,
-    pub(crate) named: bool,
+    pub(crate) name: String,
 }
 
 impl Machine {
@@ -138,7 +140,7 @@ impl Machine {
         if new.exclusive {
             flags |= DO_EXCLUSIVE;
         }
-        if new.named {
+        if !new.name.is_empty() {
             flags |= DO_DEVICE_HAS_NAME;
         }
         device_object::FLAGS.set(address, flags);
@@ -162,6 +164,7 @@ impl Machine {
                 driver: new.driver,
                 native,
                 below: Cell::new(0),
+                name: new.name.clone(),
                 deleted: Cell::new(false),
                 references: Cell::new(0),
                 start_io: Cell::default(),
@@ -282,7 +285,13 @@ impl Machine {
             );
         }
         self.check_removal_was_sent(device);
-        self.devices.with(device, |record| record.deleted.set(true));
+        self.check_lock_waited_for(device);
+        self.check_not_registered(device);
+        // The name is free at once, however long references keep the object.
+        self.devices.with(device, |record| {
+            record.deleted.set(true);
+            self.release_name(&record.name);
+        });
         self.forget_remove_locks(device);
         let driver = device_object::DRIVER_OBJECT.get(device);
         let next = device_object::NEXT_DEVICE.get(device);
@@ -359,6 +368,11 @@ impl Machine {
         self.devices.names.borrow_mut().insert(name.to_lowercase())
     }
 
+    /// Gives a name back. False where nothing has it.
+    pub(crate) fn release_name(&self, name: &str) -> bool {
+        self.devices.names.borrow_mut().remove(&name.to_lowercase())
+    }
+
     /// IoCreateSymbolicLink.
     pub(crate) fn create_symbolic_link(&self, name: usize) -> NtStatus {
         if self.claim_name(&guest::unicode_string(name)) {
@@ -370,8 +384,7 @@ impl Machine {
 
     /// IoDeleteSymbolicLink.
     pub(crate) fn delete_symbolic_link(&self, name: usize) -> NtStatus {
-        let name = guest::unicode_string(name).to_lowercase();
-        if self.devices.names.borrow_mut().remove(&name) {
+        if self.release_name(&guest::unicode_string(name)) {
             STATUS_SUCCESS
         } else {
             STATUS_OBJECT_NAME_NOT_FOUND

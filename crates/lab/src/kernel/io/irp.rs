@@ -11,11 +11,12 @@ use std::{
     rc::Rc,
 };
 
-use super::{invariant::Signature, own::Sender};
+use super::{call::IRP_MJ_POWER, invariant::Signature, own::Sender};
 use crate::{
     kernel::{
         Machine,
         layout::{IO_TYPE_IRP, io_stack_location, irp},
+        power::WAIT_WAKE,
         status::{NtStatus, STATUS_NOT_SUPPORTED},
         trace::{Event, What},
     },
@@ -86,6 +87,7 @@ pub(crate) struct Visit {
     /// The number of its stack location; the lowest device's is 1.
     pub(crate) location: u8,
     pub(crate) major: u8,
+    pub(crate) minor: u8,
     /// Whether its driver is one of the lab's.
     pub(crate) native: bool,
     /// Marked pending by its driver.
@@ -103,6 +105,8 @@ pub(crate) struct Visit {
     pub(crate) registered: Option<Registration>,
     /// A registration with Ex was refused, and nothing has been done about it.
     pub(crate) refused: bool,
+    /// Its dispatch routine was refused the remove lock last.
+    pub(crate) lock_refused: bool,
     /// Its dispatch routine has returned.
     pub(crate) returned: Option<NtStatus>,
     /// The IRP has been completed past it.
@@ -158,6 +162,16 @@ impl IrpRecord {
         visits
             .get(visit)
             .map_or_else(String::new, |visit| major_name(visit.major))
+    }
+
+    /// Whether it is a power IRP, other than one that waits to wake the machine, that a driver which is not the lab's has.
+    pub(crate) fn is_power_held_by_driver(&self) -> bool {
+        let Owner::Visit(index) = self.owner.get() else {
+            return false;
+        };
+        self.visit(index, |visit| {
+            visit.major == IRP_MJ_POWER && visit.minor != WAIT_WAKE && !visit.native
+        })
     }
 
     /// Works on a visit.

@@ -100,3 +100,11 @@ pub(super) fn break_point(request: Request, conduct: Conduct) -> NtStatus {
     }
     request.skip_and_call()
 }
+
+/// A word of memory that nobody has written to.
+const GARBAGE: NtStatus = 0xDDDD_DDDD_u32.cast_signed();
+
+/// Completes the IRP with what was in memory that nobody has written to.
+pub(super) fn with_garbage(request: Request, conduct: Conduct) -> NtStatus {
+    request.complete(conduct.choose(GARBAGE, STATUS_DEVICE_NOT_READY))
+}

@@ -34,6 +34,11 @@ pub(super) fn without_io_flags(plan: &mut Plan) {
     plan.inherited_flags &= !(DO_BUFFERED_IO | DO_DIRECT_IO);
 }
 
+/// Says of itself that buffers come with a request in both ways.
+pub(super) fn both_io_flags(plan: &mut Plan) {
+    plan.own_flags = DO_BUFFERED_IO | DO_DIRECT_IO;
+}
+
 /// Is of no known type, on a device that is of one.
 pub(super) fn without_type(plan: &mut Plan) {
     plan.inherits_type = false;
