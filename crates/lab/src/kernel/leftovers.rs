@@ -80,6 +80,13 @@ impl Machine {
             );
         }
         self.check_pages_unlocked();
+        let list = self.lookaside_lists.borrow().first().copied();
+        if let Some(list) = list {
+            self.violation(
+                &rules::LOOKASIDE_LEFT,
+                &format!("the driver was unloaded with a lookaside list that it did not delete, which is at {list:#x}"),
+            );
+        }
         let threads = self.threads.of_driver();
         if threads > 0 {
             self.violation(

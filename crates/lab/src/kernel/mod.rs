@@ -40,7 +40,7 @@ pub(crate) mod wmi;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
@@ -139,6 +139,8 @@ pub(crate) struct Machine {
     pub(crate) resources: Resources,
     pub(crate) threads: Threads,
     pub(crate) handles: Handles,
+    /// The lookaside lists that have been initialised and not deleted.
+    pub(crate) lookaside_lists: RefCell<BTreeSet<usize>>,
     pub(crate) mdls: Mdls,
     pub(crate) registry: Registry,
     pub(crate) error_log: ErrorLog,
@@ -273,6 +275,7 @@ impl Machine {
             resources: Resources::default(),
             threads: Threads::default(),
             handles: Handles::default(),
+            lookaside_lists: RefCell::default(),
             mdls: Mdls::default(),
             registry: Registry::new(&config.service),
             error_log: ErrorLog::default(),

@@ -341,6 +341,10 @@ rules! {
     "When a driver has been unloaded, no work item of ExQueueWorkItem and no system thread of its is left. A work item of IoQueueWorkItem keeps its driver loaded.";
     DEVICE_REFERENCE_LEFT: "SDV/DanglingDeviceObjectReference" "DanglingDeviceObjectReference", SDV, Fatal, "leave-device-reference";
     "A reference to a device object, such as IoGetAttachedDeviceReference takes, is given back.";
+    LOOKASIDE_LEFT: "LAB/LookasideLeft" "lookaside list left at unload", Lab, Fatal, "unload-with-lookaside";
+    "A lookaside list is deleted before its driver is unloaded: Windows has it in a list of its own, and stops with 0xCE.";
+    REFERENCED_WHEN_GONE: "0xC4/0x3F" "reference to an object that has none left", DV, Fatal, "reference-deleted-device";
+    "A reference is taken to an object that there is a reference to, and not to one that is gone.";
     DEREFERENCED_TOO_OFTEN: "0x18" "REFERENCE_BY_POINTER", DV, Fatal, "give-reference-back-twice";
     "A reference to a device object is given back once.";
     KEY_LEFT_OPEN: "SDV/ZwRegistryOpen" "ZwRegistryOpen", SDV, Fatal, "leave-opened-key-open";

@@ -181,6 +181,10 @@ pub(crate) struct WorkQueueItem {
     pub(crate) parameter: *mut c_void,
 }
 
+/// NPAGED_LOOKASIDE_LIST, opaque.
+#[repr(C, align(64))]
+pub(crate) struct LookasideList([u64; 16]);
+
 /// LIST_ENTRY: the next and the one before.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -221,6 +225,16 @@ unsafe extern "system" {
     pub(crate) safe fn ExAllocatePoolWithTag(kind: i32, bytes: usize, tag: u32) -> *mut c_void;
     pub(crate) safe fn ExDeleteResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExFreePool(block: *mut c_void);
+    pub(crate) safe fn ExDeleteNPagedLookasideList(list: *mut LookasideList);
+    pub(crate) safe fn ExInitializeNPagedLookasideList(
+        list: *mut LookasideList,
+        allocate: *const c_void,
+        free: *const c_void,
+        flags: u32,
+        bytes: usize,
+        tag: u32,
+        depth: u16,
+    );
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
     pub(crate) safe fn ExInterlockedInsertTailList(
@@ -413,6 +427,7 @@ unsafe extern "system" {
         information: *mut c_void,
     ) -> NtStatus;
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
+    pub(crate) safe fn ObfReferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn ProbeForRead(address: *const c_void, bytes: usize, alignment: u32);
     pub(crate) safe fn PoRequestPowerIrp(
         device: Device,

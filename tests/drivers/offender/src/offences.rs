@@ -393,6 +393,8 @@ offences! {
     "0xC7" "unload-with-timer" Unload(unloading::with_timer);
     "0xE4" "queue-work-item-twice" Start(work_items::queue_twice);
     "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "LAB/LookasideLeft" "unload-with-lookaside" Unload(unloading::with_lookaside);
+    "0xC4/0x3F" "reference-deleted-device" Start(device_objects::reference_deleted);
     "0x18" "give-reference-back-twice" Start(device_objects::give_back_twice);
     "SDV/ZwRegistryOpen" "leave-opened-key-open" Start(irql_limits::leave_opened_key);
     "SDV/ZwRegistryOpen" "leave-created-key-open" Start(irql_limits::leave_created_key);

@@ -55,11 +55,11 @@ pub(super) const EXPORTS: &[Export] = &[
         below
     }),
     export("ObfReferenceObject", |call| {
-        call.machine.reference_device(call.pointer(0));
+        call.machine.reference_checked(call.pointer(0));
         0
     }),
     export("ObReferenceObjectByPointer", |call| {
-        call.machine.reference_device(call.pointer(0));
+        call.machine.reference_checked(call.pointer(0));
         status(STATUS_SUCCESS)
     }),
     export("ObfDereferenceObject", |call| {

@@ -170,6 +170,7 @@ fn initialise_lookaside(call: &Call) -> usize {
 }
 
 fn make_lookaside(machine: &Machine, list: usize, allocate: usize, free: usize, pool_type: u32, size: usize, tag: u32) {
+    machine.lookaside_lists.borrow_mut().insert(list);
     guest::zero(list, lookaside::BYTES);
     lookaside::DEPTH.set(list, LOOKASIDE_DEPTH);
     lookaside::MAXIMUM_DEPTH.set(list, LOOKASIDE_DEPTH_MAX);
@@ -201,5 +202,6 @@ fn empty_lookaside(call: &Call) {
 
 fn delete_lookaside(call: &Call) {
     empty_lookaside(call);
+    call.machine.lookaside_lists.borrow_mut().remove(&call.pointer(0));
     guest::zero(call.pointer(0), lookaside::BYTES);
 }

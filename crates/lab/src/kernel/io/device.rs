@@ -324,6 +324,20 @@ impl Machine {
             .is_some()
     }
 
+    /// ObReferenceObject: the driver takes a reference to an object that is there.
+    ///
+    /// Objects that are no device objects are not counted.
+    pub(crate) fn reference_checked(&self, object: usize) {
+        let is_gone = |record: &Device| record.deleted.get() && record.references.get() <= 0;
+        if self.devices.with(object, is_gone) == Some(true) {
+            self.violation(
+                &rules::REFERENCED_WHEN_GONE,
+                "ObReferenceObject with a device object that was deleted, and that nobody has a reference to",
+            );
+        }
+        self.reference_device(object);
+    }
+
     /// ObDereferenceObject: gives a reference back that the driver has.
     ///
     /// Objects that are no device objects are not counted.

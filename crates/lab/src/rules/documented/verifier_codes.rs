@@ -31,7 +31,7 @@ pub static VERIFIER_CODES: [Documented; 142] = super::codes! {
     "0xC4/0x3A" "fast mutex released unsafely with APCs enabled";
     "0xC4/0x3B" "wait at DISPATCH_LEVEL or above";
     "0xC4/0x3E" "critical region left that was not entered";
-    "0xC4/0x3F" "reference to an object that has none left" not "the references of objects are counted for device objects only";
+    "0xC4/0x3F" "reference to an object that has none left";
     "0xC4/0x40" "KeAcquireSpinLockAtDpcLevel below DISPATCH_LEVEL";
     "0xC4/0x41" "KeReleaseSpinLockFromDpcLevel below DISPATCH_LEVEL";
     "0xC4/0x42" "KeAcquireSpinLock above DISPATCH_LEVEL";

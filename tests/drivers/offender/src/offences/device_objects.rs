@@ -6,7 +6,8 @@ use core::{ffi::c_void, ptr};
 use crate::{
     add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, Target, create},
     kernel::{
-        IoDeleteDevice, IoGetAttachedDeviceReference, IoInitializeTimer, NtStatus, ObfDereferenceObject, STATUS_SUCCESS,
+        IoDeleteDevice, IoGetAttachedDeviceReference, IoInitializeTimer, NtStatus, ObfDereferenceObject,
+        ObfReferenceObject, STATUS_SUCCESS,
     },
     objects::Device,
     request::Request,
@@ -77,3 +78,19 @@ pub(super) fn initialise_timer_twice(request: Request, conduct: Conduct) -> NtSt
 }
 
 extern "system" fn tick(_device: Device, _context: *mut c_void) {}
+
+/// Takes a reference to a device that it has deleted; the twin takes it in time, and so keeps the device.
+pub(super) fn reference_deleted(request: Request, conduct: Conduct) -> NtStatus {
+    let mut device = Device::NULL;
+    if create(request.device.driver(), &mut device) >= STATUS_SUCCESS {
+        if conduct.offends() {
+            IoDeleteDevice(device);
+            ObfReferenceObject(device.as_ptr());
+        } else {
+            ObfReferenceObject(device.as_ptr());
+            IoDeleteDevice(device);
+        }
+        ObfDereferenceObject(device.as_ptr());
+    }
+    request.skip_and_call()
+}

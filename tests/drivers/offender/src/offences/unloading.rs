@@ -6,10 +6,12 @@ use core::{cell::UnsafeCell, ffi::c_void, mem::MaybeUninit, ptr};
 
 use crate::{
     kernel::{
-        DELAYED_WORK_QUEUE, EXECUTIVE, Event, ExQueueWorkItem, FALSE, KERNEL_MODE, KeCancelTimer,
-        KeDelayExecutionThread, KeInitializeEvent, KeInitializeTimer, KeSetEvent, KeSetTimer, KeWaitForSingleObject,
-        NOTIFICATION_EVENT, Timer, WorkQueueItem, WorkerRoutine,
+        DELAYED_WORK_QUEUE, EXECUTIVE, Event, ExDeleteNPagedLookasideList, ExInitializeNPagedLookasideList,
+        ExQueueWorkItem, FALSE, KERNEL_MODE, KeCancelTimer, KeDelayExecutionThread, KeInitializeEvent,
+        KeInitializeTimer, KeSetEvent, KeSetTimer, KeWaitForSingleObject, LookasideList, NOTIFICATION_EVENT, Timer,
+        WorkQueueItem, WorkerRoutine,
     },
+    pool,
     switch::Conduct,
 };
 
@@ -36,6 +38,7 @@ impl<T> InImage<T> {
 static TIMER: InImage<Timer> = InImage::new();
 static WORK: InImage<WorkQueueItem> = InImage::new();
 static WORKED: InImage<Event> = InImage::new();
+static LIST: InImage<LookasideList> = InImage::new();
 
 /// Sets a timer, and leaves it set.
 pub(super) fn with_timer(conduct: Conduct) {
@@ -64,6 +67,15 @@ pub(super) fn with_work_item(conduct: Conduct) {
     ExQueueWorkItem(WORK.address(), DELAYED_WORK_QUEUE);
     if !conduct.offends() {
         KeWaitForSingleObject(worked, EXECUTIVE, KERNEL_MODE, FALSE, ptr::null());
+    }
+}
+
+/// Initialises a lookaside list, and leaves it to the kernel.
+pub(super) fn with_lookaside(conduct: Conduct) {
+    let list = LIST.address();
+    ExInitializeNPagedLookasideList(list, ptr::null(), ptr::null(), 0, 64, pool::TAG, 0);
+    if !conduct.offends() {
+        ExDeleteNPagedLookasideList(list);
     }
 }
 
