@@ -3,8 +3,8 @@
 use crate::{
     check::Check,
     kernel::{
-        FALSE, IoAllocateIrp, IoCancelIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp, Irp,
-        STATUS_DEVICE_NOT_READY, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+        FALSE, IoAllocateIrp, IoCancelIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp, Irp, STATUS_DEVICE_NOT_READY,
+        STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
     },
     layers::{Stack, complete, layer, pend_and_complete},
     objects::{NULL, current_location, extension, irp, location, size_of_irp},

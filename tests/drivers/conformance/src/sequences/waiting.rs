@@ -8,10 +8,10 @@ use core::{
 use crate::{
     check::Check,
     kernel::{
-        EXECUTIVE, FALSE, KERNEL_MODE, KeClearEvent, KeInitializeEvent, KeInitializeSemaphore,
-        KeReadStateEvent, KeReadStateSemaphore, KeReleaseSemaphore, KeResetEvent,
-        KeSetEvent, KeWaitForMultipleObjects, KeWaitForSingleObject, NOTIFICATION, NtStatus, Object, STATUS_SUCCESS,
-        STATUS_TIMEOUT, STATUS_WAIT_1, SYNCHRONIZATION, TRUE, WAIT_ALL, WAIT_ANY, Waitable,
+        EXECUTIVE, FALSE, KERNEL_MODE, KeClearEvent, KeInitializeEvent, KeInitializeSemaphore, KeReadStateEvent,
+        KeReadStateSemaphore, KeReleaseSemaphore, KeResetEvent, KeSetEvent, KeWaitForMultipleObjects,
+        KeWaitForSingleObject, NOTIFICATION, NtStatus, Object, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WAIT_1,
+        SYNCHRONIZATION, TRUE, WAIT_ALL, WAIT_ANY, Waitable,
     },
     layers::Stack,
     objects::Field,
@@ -179,12 +179,18 @@ pub(super) fn a_wait_ends_at_its_timeout_and_not_before(check: &mut Check, _stac
         let timeout = TEN_MILLISECONDS;
         let status = KeWaitForSingleObject(event, EXECUTIVE, KERNEL_MODE, FALSE, &raw const timeout);
         check.equal(c"wait", STATUS_TIMEOUT, status);
-        check.holds(c"time that has passed", now().wrapping_sub(before) >= TEN_MILLISECONDS.unsigned_abs());
+        check.holds(
+            c"time that has passed",
+            now().wrapping_sub(before) >= TEN_MILLISECONDS.unsigned_abs(),
+        );
     });
 }
 
 pub(super) fn a_delay_lasts_as_long_as_was_asked_for(check: &mut Check, _stack: Stack) {
     let before = now();
     check.equal(c"KeDelayExecutionThread", STATUS_SUCCESS, threads::pause(10));
-    check.holds(c"time that has passed", now().wrapping_sub(before) >= TEN_MILLISECONDS.unsigned_abs());
+    check.holds(
+        c"time that has passed",
+        now().wrapping_sub(before) >= TEN_MILLISECONDS.unsigned_abs(),
+    );
 }
