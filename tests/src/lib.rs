@@ -17,6 +17,8 @@ pub const EXAMPLE_VARIABLE: &str = "DELAY_SYS";
 pub const OFFENDER_VARIABLE: &str = "OFFENDER_SYS";
 /// The variable that names another worker.sys than the one `cargo xtask build --test-drivers` makes.
 pub const WORKER_VARIABLE: &str = "WORKER_SYS";
+/// The variable that names another conformance.sys than the one `cargo xtask build --test-drivers` makes.
+pub const CONFORMANCE_VARIABLE: &str = "CONFORMANCE_SYS";
 
 /// Where irpscope.sys is: where [`DRIVER_VARIABLE`] says, else in the package that was built.
 ///
@@ -80,6 +82,20 @@ pub fn worker_path() -> PathBuf {
     built(
         WORKER_VARIABLE,
         "target/drivers/worker.sys",
+        "cargo xtask build --test-drivers",
+    )
+}
+
+/// Where conformance.sys is: where [`CONFORMANCE_VARIABLE`] says, else where it was built.
+///
+/// # Panics
+///
+/// With one line that says what to do, where there is no such file.
+#[must_use]
+pub fn conformance_path() -> PathBuf {
+    built(
+        CONFORMANCE_VARIABLE,
+        "target/drivers/conformance.sys",
         "cargo xtask build --test-drivers",
     )
 }

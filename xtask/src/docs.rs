@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use policy::configuration::{Keys, Setting};
 
 use crate::{
-    gate,
+    conformance, gate,
     in_lab::{self, DocumentPart},
     inf, quotes,
 };
@@ -35,6 +35,7 @@ pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
         part("docs/configuration.md", "events", events()),
         part("docs/configuration.md", "settings", settings()),
         part("docs/inf.md", "rules", inf::rules_markdown()),
+        conformance::document_part(),
         part(
             "docs/build.md",
             "commands",

@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod compile_fail;
+mod conformance;
 pub mod docs;
 pub mod gate;
 pub mod imports;

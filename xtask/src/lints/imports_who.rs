@@ -63,7 +63,12 @@ const LAYERS: &[Layer] = &[
         members: &["crates/lab", "crates/policy", "crates/wire"],
         wdk: &[],
     },
-    // What the lab is tried on: drivers on wdm, and one that must not owe its behaviour to it.
+    // What the lab is tried on: drivers on wdm, and two that must not owe their behaviour to it.
+    Layer {
+        folder: "tests/drivers/conformance",
+        members: &[],
+        wdk: &["wdk-build", "wdk-panic"],
+    },
     Layer {
         folder: "tests/drivers/holder",
         members: &["crates/wdm"],

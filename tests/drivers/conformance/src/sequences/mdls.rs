@@ -107,7 +107,7 @@ pub(super) fn a_partial_mdl_has_the_part_of_the_mapping(check: &mut Check, _stac
     with_pages(check, |check, block| {
         with_mdl(check, block.wrapping_byte_add(0x100), 0x2000, |check, list| {
             MmBuildMdlForNonPagedPool(list);
-            with_mdl(check, block, 0x2000, |check, part| {
+            with_mdl(check, block, 0x3000, |check, part| {
                 for (offset, bytes) in [(0, 0x2000), (0x10, 0x20), (0xfff, 2), (0x1000, 0x1000)] {
                     build_part(check, list, part, offset, bytes, bytes);
                     prepare_for_reuse(part);
