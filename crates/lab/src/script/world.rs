@@ -63,7 +63,7 @@ impl World {
             device_type: like.device_type,
             characteristics: like.characteristics,
             exclusive: false,
-            named: false,
+            name: String::new(),
         };
         let address = self
             .machine

@@ -90,7 +90,7 @@ impl Machine {
         initialise(address, record.stack_count);
         irp::ALLOCATION_FLAGS.set(address, allocation_flags);
         irp::STATUS.set(address, status);
-        record.visits.borrow_mut().clear();
+        record.end_visits();
         record.owner.set(Owner::Sender);
         record.back_at.set(0);
     }

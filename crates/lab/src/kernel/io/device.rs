@@ -6,7 +6,10 @@ use std::{
     rc::Rc,
 };
 
-use super::irp::{AddressMap, IrpRecord};
+use super::{
+    irp::{AddressMap, IrpRecord},
+    start_io::StartIo,
+};
 use crate::{
     guest,
     kernel::{
@@ -52,8 +55,11 @@ struct Device {
     native: Option<Rc<dyn Native>>,
     /// The device that it is attached to.
     below: Cell<usize>,
+    /// What it is called in the object manager's name space, if anything.
+    name: String,
     deleted: Cell<bool>,
     references: Cell<i32>,
+    start_io: Cell<StartIo>,
 }
 
 /// Every device object, deleted or not.
@@ -96,6 +102,15 @@ impl Devices {
         referenced.map(|record| (record.serial, record.references.get())).min()
     }
 
+    /// How its StartIo routine is called.
+    pub(super) fn start_io(&self, device: usize) -> StartIo {
+        self.with(device, |record| record.start_io.get()).unwrap_or_default()
+    }
+
+    pub(super) fn set_start_io(&self, device: usize, start_io: StartIo) {
+        self.with(device, |record| record.start_io.set(start_io));
+    }
+
     /// The device that it is attached to, or 0.
     pub(crate) fn below(&self, device: usize) -> usize {
         self.with(device, |record| record.below.get()).unwrap_or_default()
@@ -109,7 +124,7 @@ pub(crate) struct NewDevice {
     pub(crate) device_type: u32,
     pub(crate) characteristics: u32,
     pub(crate) exclusive: bool,
-    pub(crate) named: bool,
+    pub(crate) name: String,
 }
 
 impl Machine {
@@ -125,7 +140,7 @@ impl Machine {
         if new.exclusive {
             flags |= DO_EXCLUSIVE;
         }
-        if new.named {
+        if !new.name.is_empty() {
             flags |= DO_DEVICE_HAS_NAME;
         }
         device_object::FLAGS.set(address, flags);
@@ -149,8 +164,10 @@ impl Machine {
                 driver: new.driver,
                 native,
                 below: Cell::new(0),
+                name: new.name.clone(),
                 deleted: Cell::new(false),
                 references: Cell::new(0),
+                start_io: Cell::default(),
             },
         );
         Some(address)
@@ -268,7 +285,13 @@ impl Machine {
             );
         }
         self.check_removal_was_sent(device);
-        self.devices.with(device, |record| record.deleted.set(true));
+        self.check_lock_waited_for(device);
+        self.check_not_registered(device);
+        // The name is free at once, however long references keep the object.
+        self.devices.with(device, |record| {
+            record.deleted.set(true);
+            self.release_name(&record.name);
+        });
         self.forget_remove_locks(device);
         let driver = device_object::DRIVER_OBJECT.get(device);
         let next = device_object::NEXT_DEVICE.get(device);
@@ -301,6 +324,19 @@ impl Machine {
             .is_some()
     }
 
+    /// ObDereferenceObject: gives a reference back that the driver has.
+    ///
+    /// Objects that are no device objects are not counted.
+    pub(crate) fn dereference_checked(&self, object: usize) {
+        if self.devices.with(object, |record| record.references.get() <= 0) == Some(true) {
+            self.violation(
+                &rules::DEREFERENCED_TOO_OFTEN,
+                "ObDereferenceObject with a device object that nobody has a reference to",
+            );
+        }
+        self.dereference_device(object);
+    }
+
     /// Gives a reference back. False where it is no device object.
     pub(crate) fn dereference_device(&self, device: usize) -> bool {
         let left = self.devices.with(device, |record| {
@@ -318,6 +354,11 @@ impl Machine {
         self.devices.names.borrow_mut().insert(name.to_lowercase())
     }
 
+    /// Gives a name back. False where nothing has it.
+    pub(crate) fn release_name(&self, name: &str) -> bool {
+        self.devices.names.borrow_mut().remove(&name.to_lowercase())
+    }
+
     /// IoCreateSymbolicLink.
     pub(crate) fn create_symbolic_link(&self, name: usize) -> NtStatus {
         if self.claim_name(&guest::unicode_string(name)) {
@@ -329,8 +370,7 @@ impl Machine {
 
     /// IoDeleteSymbolicLink.
     pub(crate) fn delete_symbolic_link(&self, name: usize) -> NtStatus {
-        let name = guest::unicode_string(name).to_lowercase();
-        if self.devices.names.borrow_mut().remove(&name) {
+        if self.release_name(&guest::unicode_string(name)) {
             STATUS_SUCCESS
         } else {
             STATUS_OBJECT_NAME_NOT_FOUND
