@@ -188,6 +188,18 @@ impl Tally {
         let index = COUNTED.iter().position(|(counted, _)| *counted == major)?;
         self.counted.get(index)
     }
+
+    /// A request is under way.
+    fn begin(&self) {
+        add(&self.under_way, 1);
+        self.under_way_max
+            .set(self.under_way_max.get().max(self.under_way.get()));
+    }
+
+    /// It is not any more.
+    fn end(&self) {
+        self.under_way.set(self.under_way.get() - 1);
+    }
 }
 
 fn add(counter: &Cell<u64>, by: u64) {
@@ -281,7 +293,7 @@ impl Machine {
                 self.collect(target, place, workload, tally);
             }
             if workload.verifies && tally.must_verify.replace(false) {
-                self.verify_volume(device);
+                self.verify_volume(device, tally);
             }
             let mut sent = false;
             for place in &places {
@@ -391,10 +403,7 @@ impl Machine {
             stamp,
             is_paging: irp::FLAGS.get(irp.address) & IRP_PAGING_IO != 0,
         });
-        tally.under_way.set(tally.under_way.get() + 1);
-        tally
-            .under_way_max
-            .set(tally.under_way_max.get().max(tally.under_way.get()));
+        tally.begin();
         let context = self.current();
         *irp.done.borrow_mut() = Some(Box::new(move |machine, _| machine.wake(context)));
         self.cancel_sometime(&irp, workload, random);
@@ -434,7 +443,7 @@ impl Machine {
         let Some(request) = place.request.borrow_mut().take() else {
             return;
         };
-        tally.under_way.set(tally.under_way.get() - 1);
+        tally.end();
         let status = request.irp.final_status.get();
         let other_medium = place.mirror.follow_media(target.media_changes());
         if nt_success(status) {
@@ -452,8 +461,7 @@ impl Machine {
             tally.failed.set(tally.failed.get() + 1);
             self.reporter.count(&format!("ended with {}", status::name(status)), 1);
             if let Some(counted) = tally.counted(request.major) {
-                add(&counted.failed, 1);
-                self.reporter.count(&format!("{ENDED_WITH}{}", status::name(status)), 1);
+                self.count_failed(counted, status);
             }
             if request.major == IRP_MJ_WRITE {
                 place.mirror.wrote(request.stamp, request.bytes, 0);
@@ -465,6 +473,12 @@ impl Machine {
                 self.reporter.count("paging I/O failed for want of memory", 1);
             }
         }
+    }
+
+    /// Counts a request that somebody else counts too, and that failed.
+    fn count_failed(&self, counted: &Counted, status: NtStatus) {
+        add(&counted.failed, 1);
+        self.reporter.count(&format!("{ENDED_WITH}{}", status::name(status)), 1);
     }
 
     fn check_data(&self, place: &Place, request: &Request) {
