@@ -19,7 +19,7 @@ fn assert_caught(scenario: &str, offence: &str, rule: &str) {
 #[ignore = "needs the drivers that cargo xtask build --test-drivers makes"]
 fn lifecycle_finds_what_is_wrong_with_notices_and_surprises() {
     assert_caught("lifecycle", "fail-cancel-remove", "0xC4/0x43006");
-    assert_caught("lifecycle", "remove-by-surprise", "SDV/PnpSurpriseRemove");
+    assert_caught("lifecycle", "remove-by-surprise", "0xC9/0x241");
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(crate) enum Routine {
     Cancel { irp: Rc<IrpRecord> },
     /// The routine of a DPC.
     Deferred,
+    /// The routine of a system thread of the driver.
+    Thread,
     /// Any other routine that the driver gave to the kernel, by what reports call it.
     Callback(&'static str),
 }
@@ -47,6 +49,7 @@ impl Routine {
             Self::Completion { irp, .. } => format!("completion routine (irp {})", irp.serial),
             Self::Cancel { irp } => format!("cancel routine (irp {})", irp.serial),
             Self::Deferred => "deferred routine".to_owned(),
+            Self::Thread => "system thread routine".to_owned(),
             Self::Callback(name) => (*name).to_owned(),
         }
     }
@@ -110,9 +113,24 @@ impl Machine {
         self.call_routine_with(Routine::Callback(name), Some(irql), None, address, arguments)
     }
 
+    /// Calls the routine of a system thread, which the thread ends with.
+    pub(crate) fn call_thread_routine(&self, address: usize, argument: usize) {
+        let irql = self.irql();
+        self.call_routine_with(Routine::Thread, Some(irql), None, address, &[argument]);
+    }
+
     /// As [`Self::call_callback`], for one whose task it is to acquire or release a lock: how it returns is not checked.
     pub(crate) fn call_lock_callback(&self, name: &'static str, address: usize, arguments: &[usize]) {
         self.call_routine_with(Routine::Callback(name), None, None, address, arguments);
+    }
+
+    /// The request whose dispatch routine runs here, and is not interrupted by another routine of the driver.
+    pub(crate) fn dispatched(&self) -> Option<(Rc<IrpRecord>, usize)> {
+        let activations = self.scheduler.running()?.activations.borrow();
+        match &activations.last()?.routine {
+            Routine::Dispatch { irp, visit } => Some((Rc::clone(irp), *visit)),
+            _ => None,
+        }
     }
 
     /// Whether the completion routine that this visit of an IRP registered has been called, by whatever context, and not
@@ -211,6 +229,10 @@ impl Machine {
                 routine.irql_rule(),
                 &format!("{} returned at IRQL {irql} and not at {expected}", routine.named()),
             );
+        }
+        // Before the regions, which a mutex that is held accounts for.
+        if matches!(routine, Routine::Thread) {
+            self.check_locks_at_thread_end();
         }
         self.check_regions(activation);
     }

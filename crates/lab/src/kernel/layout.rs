@@ -92,7 +92,7 @@ structures! {
         0x78 driver_context: [usize; 4] => DRIVER_CONTEXT: usize,
         0x98 thread: usize => THREAD: usize,
         0xa0 auxiliary_buffer: usize,
-        0xa8 list_entry: [usize; 2],
+        0xa8 list_entry: [usize; 2] => LIST_ENTRY: usize,
         0xb8 current_stack_location: usize => CURRENT_STACK_LOCATION: usize,
         0xc0 original_file_object: usize,
         0xc8 tail_rest: usize,
@@ -109,7 +109,7 @@ structures! {
         0x18 argument3: usize => ARGUMENT3: usize,
         0x20 argument4: usize => ARGUMENT4: usize,
         0x28 device_object: usize => DEVICE_OBJECT: usize,
-        0x30 file_object: usize,
+        0x30 file_object: usize => FILE_OBJECT: usize,
         0x38 completion_routine: usize => COMPLETION_ROUTINE: usize,
         0x40 context: usize => CONTEXT: usize,
     }

@@ -36,6 +36,7 @@ mod sync;
 mod system_calls;
 mod threads;
 pub(crate) mod trace;
+pub(crate) mod wmi;
 
 use std::{
     cell::{Cell, RefCell},
@@ -72,6 +73,7 @@ use self::{
     sync::{deadlock::Deadlocks, dispatcher::Waits, resource::Resources, timer::Timers},
     threads::Threads,
     trace::{Event, Trace, What},
+    wmi::Wmi,
 };
 use crate::{
     pool::{self, Pool},
@@ -149,6 +151,7 @@ pub(crate) struct Machine {
     /// What the PnP manager was asked to ask again.
     pub(crate) invalidated: Invalidated,
     pub(crate) power: Power,
+    pub(crate) wmi: Wmi,
     pub(crate) devices_to_verify: DevicesToVerify,
     pub(crate) observers: Observers,
     /// Calls that a script has said will fail.
@@ -280,6 +283,7 @@ impl Machine {
             outstanding: RefCell::default(),
             invalidated: Invalidated::default(),
             power: Power::new(seed),
+            wmi: Wmi::default(),
             devices_to_verify: DevicesToVerify::default(),
             observers: Observers::default(),
             planned: Planned::default(),

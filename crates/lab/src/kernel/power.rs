@@ -24,11 +24,15 @@ use super::{
 
 /// IRP_MN_WAIT_WAKE.
 pub(crate) const WAIT_WAKE: u8 = 0;
+/// IRP_MN_POWER_SEQUENCE.
+pub(crate) const POWER_SEQUENCE: u8 = 1;
 /// IRP_MN_SET_POWER.
 pub(crate) const SET_POWER: u8 = 2;
 /// IRP_MN_QUERY_POWER.
 pub(crate) const QUERY_POWER: u8 = 3;
 
+/// PowerSystemWorking.
+pub(crate) const POWER_SYSTEM_WORKING: usize = 1;
 /// DevicePowerState of POWER_STATE_TYPE.
 pub(crate) const DEVICE_POWER_STATE: usize = 1;
 /// PowerDeviceD0.

@@ -307,6 +307,22 @@ impl Machine {
             );
         }
         let outstanding = self.outstanding.borrow();
+        if let Some(irp) = outstanding.values().find(|irp| irp.is_power_held_by_driver()) {
+            self.violation_about(
+                Some(irp),
+                &rules::POWER_IRP_LOST,
+                &format!("a power IRP will never be completed: {stuck}"),
+            );
+        }
+        if let Some(irp) = outstanding.values().find(|irp| irp.was_cancelled_unseen()) {
+            self.violation_about(
+                Some(irp),
+                &rules::CANCEL_NOT_LOOKED_AT,
+                &format!(
+                    "an IRP was cancelled before its cancel routine was set, and will never be completed: {stuck}"
+                ),
+            );
+        }
         if let Some(irp) = outstanding.values().next() {
             self.violation_about(
                 Some(irp),

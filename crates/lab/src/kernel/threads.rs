@@ -124,8 +124,7 @@ impl Machine {
             return None;
         }
         let thread = self.spawn("system thread of the driver", move |machine| {
-            machine.call_callback("system thread routine", routine, &[argument]);
-            machine.check_locks_at_thread_end();
+            machine.call_thread_routine(routine, argument);
             change(&machine.threads.of_driver, -1);
             machine.signal(machine.processor_data.thread(machine.current()), 1);
         });

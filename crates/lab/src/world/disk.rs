@@ -50,10 +50,7 @@ use crate::{
     },
 };
 
-pub(crate) use self::{
-    media::{DO_VERIFY_VOLUME, IOCTL_DISK_CHECK_VERIFY, SL_OVERRIDE_VERIFY_VOLUME},
-    power::POWER_SYSTEM_WORKING,
-};
+pub(crate) use self::media::{DO_VERIFY_VOLUME, IOCTL_DISK_CHECK_VERIFY, SL_OVERRIDE_VERIFY_VOLUME};
 
 /// The size of the medium.
 pub(crate) const MEDIUM_BYTES: usize = 4 * 1024 * 1024;

@@ -154,12 +154,21 @@ impl Machine {
             );
         }
         let Some(filter) = filter else { return };
-        let is_there = self.devices.is_live(filter) && self.devices.below(filter) != 0;
-        if step == PnpStep::SurpriseRemoval && !is_there {
+        if step != PnpStep::SurpriseRemoval {
+            return;
+        }
+        if !self.devices.is_live(filter) {
+            self.violation_about(
+                Some(&answered.irp),
+                &rules::DELETED_BY_SURPRISE,
+                "after SURPRISE_REMOVAL the device is deleted, which is for REMOVE_DEVICE",
+            );
+        }
+        if self.devices.below(filter) == 0 {
             self.violation_about(
                 Some(&answered.irp),
                 &rules::DETACHED_BY_SURPRISE,
-                "after SURPRISE_REMOVAL the device is detached or deleted, which is for REMOVE_DEVICE",
+                "after SURPRISE_REMOVAL the device is detached, which is for REMOVE_DEVICE",
             );
         }
     }

@@ -4,15 +4,14 @@
 //! they are sent is in the kernel's `power`.
 
 use super::{
-    disk::POWER_SYSTEM_WORKING,
     pnp::{Answered, Parameters},
     stack::DeviceStack,
 };
 use crate::{
     kernel::{
         Machine,
-        io::call::IRP_MJ_POWER,
-        power::{QUERY_POWER, SET_POWER},
+        io::{call::IRP_MJ_POWER, not_understood::RESERVED_POWER_MINOR},
+        power::{POWER_SYSTEM_WORKING, QUERY_POWER, SET_POWER},
         random::Random,
         status::{self, nt_success},
     },
@@ -35,6 +34,11 @@ impl Machine {
     fn send_system_power(&'static self, stack: &DeviceStack, minor: u8, state: usize) -> Answered {
         let parameters = Parameters::new([0, 0, state, POWER_ACTION_SLEEP]);
         self.send_with(stack.top, IRP_MJ_POWER, minor, &parameters)
+    }
+
+    /// Sends a power request that no driver knows.
+    pub(crate) fn send_unknown_power(&'static self, stack: &DeviceStack) {
+        self.send_and_wait(stack.top, IRP_MJ_POWER, RESERVED_POWER_MINOR);
     }
 
     /// Asks the stack whether it can sleep.

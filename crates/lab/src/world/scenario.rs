@@ -214,6 +214,7 @@ impl Machine {
         if is_mixed {
             self.pnp_step(stack, PnpStep::Capabilities);
             self.send_pnp(stack, RESERVED_PNP_MINOR);
+            self.send_unknown_power(stack);
             self.answer_invalidations(stack);
             self.send_system_control(stack);
             self.nap(&[stack], random);

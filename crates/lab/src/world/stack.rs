@@ -8,12 +8,14 @@ use super::{
     usage::Usage,
 };
 use crate::{
+    guest,
     kernel::{
         Machine,
         activation::Routine,
         io::{
-            call::{IRP_MJ_PNP, IRP_MJ_SYSTEM_CONTROL},
+            call::{IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL},
             device::{DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, DO_DIRECT_IO, DO_POWER_PAGABLE, Native, NewDevice},
+            irp::major_name,
         },
         layout::{device_object, driver_object},
         status::{self, NtStatus, STATUS_PENDING, nt_success},
@@ -161,6 +163,7 @@ impl Machine {
         let top = self.top_of_stack(bottom);
         if nt_success(status) {
             if top != below {
+                self.check_major_functions(driver);
                 self.check_inherited(top, below);
             }
             return status;
@@ -186,6 +189,22 @@ impl Machine {
         status
     }
 
+    /// A driver in a stack has a dispatch routine for what it has to pass on, whatever it is there for.
+    fn check_major_functions(&self, driver: usize) {
+        for major in [IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_PNP] {
+            let slot = driver_object::MAJOR_FUNCTION.address(driver) + 8 * usize::from(major);
+            if guest::read::<usize>(slot) == self.invalid_request_routine() {
+                self.violation(
+                    &rules::NO_DISPATCH_ROUTINE,
+                    &format!(
+                        "a driver with AddDevice has no dispatch routine for {}",
+                        major_name(major)
+                    ),
+                );
+            }
+        }
+    }
+
     /// What a filter takes over from the device below it.
     fn check_inherited(&self, filter: usize, below: usize) {
         let [ours, theirs] = [filter, below].map(|device| device_object::FLAGS.get(device));
@@ -196,6 +215,12 @@ impl Machine {
             );
         }
         let buffering = DO_BUFFERED_IO | DO_DIRECT_IO;
+        if ours & buffering == buffering {
+            self.violation(
+                &rules::BUFFERED_AND_DIRECT,
+                "the filter has both DO_BUFFERED_IO and DO_DIRECT_IO, of which a device has one at most",
+            );
+        }
         if ours & buffering != theirs & buffering {
             self.violation(
                 &rules::IO_FLAGS_NOT_INHERITED,
@@ -300,7 +325,7 @@ impl Machine {
     pub(crate) fn check_locks_quiet(&self) {
         for tag in self.remove_locks_held() {
             if let Some(irp) = self.irp_of_tag(tag)
-                && irp.owner.get() == crate::kernel::io::irp::Owner::Done
+                && (irp.owner.get() == crate::kernel::io::irp::Owner::Done || irp.freed.get())
             {
                 self.violation_about(
                     Some(&irp),
@@ -344,6 +369,7 @@ impl Machine {
             );
         }
         self.check_references_returned();
+        self.check_no_callback_registered();
         let pool = self.pool.borrow();
         let left: Vec<_> = pool.live(Owner::Driver).collect();
         if let Some(first) = left.first() {

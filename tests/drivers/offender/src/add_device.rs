@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) status: NtStatus,
     /// The flags that are taken over from the lower device.
     pub(crate) inherited_flags: u32,
+    /// Flags that are set whatever the lower device has.
+    pub(crate) own_flags: u32,
     /// Whether the lower device's type is taken over.
     pub(crate) inherits_type: bool,
     /// What the device is attached to.
@@ -51,6 +53,7 @@ pub(crate) enum Target {
 const CLEAN: Plan = Plan {
     status: STATUS_SUCCESS,
     inherited_flags: DO_BUFFERED_IO | DO_DIRECT_IO | DO_POWER_INRUSH | DO_POWER_PAGABLE,
+    own_flags: 0,
     inherits_type: true,
     target: Target::Stack,
     is_initialised: true,
@@ -69,24 +72,36 @@ pub(crate) extern "system" fn add_device(driver: Driver, physical_device: Device
     attach(driver, physical_device, &plan)
 }
 
-fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
+/// Makes a device without a name.
+pub(crate) fn create(driver: Driver, device: &mut Device) -> NtStatus {
     #[expect(clippy::cast_possible_truncation, reason = "a few words")]
     const EXTENSION_BYTES: u32 = size_of::<Extension>() as u32;
 
-    let mut device = Device::NULL;
-    let status = IoCreateDevice(
+    IoCreateDevice(
         driver,
         EXTENSION_BYTES,
         ptr::null(),
         FILE_DEVICE_UNKNOWN,
         FILE_DEVICE_SECURE_OPEN,
         FALSE,
-        &mut device,
-    );
+        device,
+    )
+}
+
+/// Declares a device ready.
+pub(crate) fn clear_initialising(device: Device) {
+    device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+}
+
+fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
+    let mut device = Device::NULL;
+    let status = create(driver, &mut device);
     if status < STATUS_SUCCESS {
         return status;
     }
     IoInitializeRemoveLockEx(device.remove_lock(), pool::TAG, 0, 0, REMOVE_LOCK_BYTES);
+    // SAFETY: the extension of the new device, which nobody else knows yet.
+    unsafe { device.physical_place().write(physical_device) };
     let target = match plan.target {
         Target::Stack => physical_device,
         Target::OwnDevice => device,
@@ -98,15 +113,15 @@ fn attach(driver: Driver, physical_device: Device, plan: &Plan) -> NtStatus {
     }
     let lower = device.lower();
     if plan.is_ready_early {
-        device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+        clear_initialising(device);
     }
     if plan.inherits_type {
         device.set_device_type(lower.device_type());
     }
     device.set_characteristics(device.characteristics() | (lower.characteristics() & INHERITED_CHARACTERISTICS));
-    device.set_flags(device.flags() | (lower.flags() & plan.inherited_flags));
+    device.set_flags(device.flags() | (lower.flags() & plan.inherited_flags) | plan.own_flags);
     if plan.is_initialised {
-        device.set_flags(device.flags() & !DO_DEVICE_INITIALIZING);
+        clear_initialising(device);
     }
     STATUS_SUCCESS
 }

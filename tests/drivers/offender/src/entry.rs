@@ -16,11 +16,15 @@ extern "system" fn driver_entry(driver: Driver, registry_path: &UnicodeString) -
     if !switch::set(registry_path) {
         return STATUS_NOT_IMPLEMENTED;
     }
+    let [unserved, ..] = driver.major_functions();
     driver.set_major_functions([dispatch; 28]);
     driver.set_unload(Some(unload));
     driver.extension().set_add_device(Some(add_device));
     if let Some((Place::Entry(misbehave), _)) = switch::told() {
         return misbehave();
+    }
+    if let Some((Place::DriverObject(told), conduct)) = switch::told() {
+        return told(driver, unserved, conduct);
     }
     STATUS_SUCCESS
 }

@@ -26,25 +26,37 @@ statuses! {
     STATUS_UNSUCCESSFUL = 0xC000_0001_u32;
     STATUS_NOT_IMPLEMENTED = 0xC000_0002_u32;
     STATUS_MORE_PROCESSING_REQUIRED = 0xC000_0016_u32;
+    STATUS_DELETE_PENDING = 0xC000_0056_u32;
     STATUS_INSUFFICIENT_RESOURCES = 0xC000_009A_u32;
     STATUS_DEVICE_NOT_READY = 0xC000_00A3_u32;
     STATUS_NOT_SUPPORTED = 0xC000_00BB_u32;
 }
 
+pub(crate) const IRP_MJ_CREATE: u8 = 0x00;
+pub(crate) const IRP_MJ_CLOSE: u8 = 0x02;
 pub(crate) const IRP_MJ_READ: u8 = 0x03;
 pub(crate) const IRP_MJ_WRITE: u8 = 0x04;
 pub(crate) const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
 pub(crate) const IRP_MJ_DEVICE_CONTROL: u8 = 0x0e;
+pub(crate) const IRP_MJ_INTERNAL_DEVICE_CONTROL: u8 = 0x0f;
+pub(crate) const IRP_MJ_SHUTDOWN: u8 = 0x10;
+pub(crate) const IRP_MJ_CLEANUP: u8 = 0x12;
 pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 pub(crate) const IRP_MJ_PNP: u8 = 0x1b;
 pub(crate) const IRP_MN_START_DEVICE: u8 = 0x00;
+pub(crate) const IRP_MN_QUERY_REMOVE_DEVICE: u8 = 0x01;
 pub(crate) const IRP_MN_REMOVE_DEVICE: u8 = 0x02;
 pub(crate) const IRP_MN_CANCEL_STOP_DEVICE: u8 = 0x06;
 pub(crate) const IRP_MN_QUERY_CAPABILITIES: u8 = 0x09;
 pub(crate) const IRP_MN_CANCEL_REMOVE_DEVICE: u8 = 0x03;
 pub(crate) const IRP_MN_DEVICE_USAGE_NOTIFICATION: u8 = 0x16;
+pub(crate) const IRP_MN_QUERY_ID: u8 = 0x13;
+pub(crate) const IRP_MN_QUERY_PNP_DEVICE_STATE: u8 = 0x14;
 pub(crate) const IRP_MN_SET_POWER: u8 = 0x02;
+pub(crate) const IRP_MN_QUERY_POWER: u8 = 0x03;
+/// No minor function of IRP_MJ_POWER.
+pub(crate) const IRP_MN_NO_POWER: u8 = 0x0f;
 /// No minor function: its number is reserved.
 pub(crate) const IRP_MN_RESERVED: u8 = 0x0e;
 pub(crate) const IRP_MN_SURPRISE_REMOVAL: u8 = 0x17;
@@ -169,6 +181,14 @@ pub(crate) struct WorkQueueItem {
     pub(crate) parameter: *mut c_void,
 }
 
+/// LIST_ENTRY: the next and the one before.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct ListEntry {
+    pub(crate) next: *mut ListEntry,
+    pub(crate) before: *mut ListEntry,
+}
+
 /// KSPIN_LOCK, which is free where it is zero.
 pub(crate) type SpinLock = usize;
 
@@ -179,6 +199,8 @@ pub(crate) struct RemoveLock([u64; 4]);
 pub(crate) type Dispatch = extern "system" fn(Device, Irp) -> NtStatus;
 pub(crate) type AddDevice = extern "system" fn(Driver, Device) -> NtStatus;
 pub(crate) type Unload = extern "system" fn(Driver);
+pub(crate) type StartIo = extern "system" fn(Device, Irp);
+pub(crate) type DeviceTimerRoutine = extern "system" fn(Device, *mut c_void);
 pub(crate) type CompletionRoutine = extern "system" fn(Device, Irp, *mut c_void) -> NtStatus;
 pub(crate) type CancelRoutine = extern "system" fn(Device, Irp);
 pub(crate) type WorkerRoutine = extern "system" fn(*mut c_void);
@@ -201,6 +223,12 @@ unsafe extern "system" {
     pub(crate) safe fn ExFreePool(block: *mut c_void);
     pub(crate) safe fn ExFreePoolWithTag(block: *mut c_void, tag: u32);
     pub(crate) safe fn ExInitializeResourceLite(resource: *mut Resource) -> NtStatus;
+    pub(crate) safe fn ExInterlockedInsertTailList(
+        head: *mut ListEntry,
+        entry: *mut ListEntry,
+        lock: *mut SpinLock,
+    ) -> *mut ListEntry;
+    pub(crate) safe fn ExInterlockedRemoveHeadList(head: *mut ListEntry, lock: *mut SpinLock) -> *mut ListEntry;
     pub(crate) safe fn ExQueueWorkItem(item: *mut WorkQueueItem, queue: i32);
     pub(crate) safe fn ExReleaseFastMutex(mutex: *mut FastMutex);
     pub(crate) safe fn ExReleaseFastMutexUnsafe(mutex: *mut FastMutex);
@@ -249,6 +277,7 @@ unsafe extern "system" {
         status_block: *mut IoStatusBlock,
     ) -> Irp;
     pub(crate) safe fn IoBuildPartialMdl(source: Mdl, target: Mdl, start: *mut c_void, bytes: u32);
+    pub(crate) safe fn IoCancelIrp(irp: Irp) -> u8;
     pub(crate) safe fn IoCreateDevice(
         driver: Driver,
         extension_bytes: u32,
@@ -268,6 +297,8 @@ unsafe extern "system" {
     pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
     pub(crate) safe fn IoGetDeviceToVerify(thread: *mut c_void) -> Device;
     pub(crate) safe fn IoInitializeIrp(irp: Irp, bytes: u16, stack_size: i8);
+    pub(crate) safe fn IoInitializeTimer(device: Device, routine: DeviceTimerRoutine, context: *mut c_void)
+    -> NtStatus;
     pub(crate) safe fn IoInitializeRemoveLockEx(
         lock: *mut RemoveLock,
         tag: u32,
@@ -291,6 +322,10 @@ unsafe extern "system" {
         on_error: u8,
         on_cancel: u8,
     ) -> NtStatus;
+    pub(crate) safe fn IoWMIRegistrationControl(object: *mut c_void, action: u32) -> NtStatus;
+    pub(crate) safe fn IoSetStartIoAttributes(device: Device, defers: u8, is_not_cancelable: u8);
+    pub(crate) safe fn IoStartNextPacket(device: Device, cancelable: u8);
+    pub(crate) safe fn IoStartPacket(device: Device, irp: Irp, key: *const u32, cancel: Option<CancelRoutine>);
     pub(crate) safe fn IofCallDriver(device: Device, irp: Irp) -> NtStatus;
     pub(crate) safe fn IofCompleteRequest(irp: Irp, priority_boost: i8);
     pub(crate) safe fn KeAcquireInStackQueuedSpinLock(lock: *mut SpinLock, handle: *mut LockQueueHandle);
@@ -379,6 +414,14 @@ unsafe extern "system" {
     ) -> NtStatus;
     pub(crate) safe fn ObfDereferenceObject(object: *mut c_void) -> isize;
     pub(crate) safe fn ProbeForRead(address: *const c_void, bytes: usize, alignment: u32);
+    pub(crate) safe fn PoRequestPowerIrp(
+        device: Device,
+        minor_function: u8,
+        state: u32,
+        routine: *const c_void,
+        context: *mut c_void,
+        irp: *mut Irp,
+    ) -> NtStatus;
     pub(crate) safe fn PsCreateSystemThread(
         handle: &mut *mut c_void,
         access: u32,

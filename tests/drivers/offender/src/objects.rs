@@ -9,7 +9,7 @@ use core::{
 
 use crate::kernel::{
     AddDevice, CancelRoutine, CompletionRoutine, Dispatch, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, Irql,
-    NtStatus, PASSIVE_LEVEL, RemoveLock, SpinLock, Unload,
+    ListEntry, NtStatus, PASSIVE_LEVEL, RemoveLock, SpinLock, StartIo, Unload, WorkQueueItem,
 };
 
 /// Makes a type that is a pointer to a kernel object, and for each field the functions that read and write it.
@@ -58,7 +58,9 @@ macro_rules! objects {
 objects! {
     /// DRIVER_OBJECT.
     Driver {
+        0x08 device: Device;
         0x30 extension: DriverExtension;
+        0x60 start_io set_start_io: Option<StartIo>;
         0x68 unload set_unload: Option<Unload>;
         0x70 major_functions set_major_functions: [Dispatch; 28];
     }
@@ -92,10 +94,12 @@ objects! {
         0x41 pending_returned: bool;
         0x42 stack_size: i8;
         0x43 current_location set_current_location: i8;
+        0x44 cancel: bool;
         0x45 cancel_irql: Irql;
         0x70 user_buffer set_user_buffer: *mut c_void;
         0x78 driver_context set_driver_context: *mut c_void;
         0x98 thread set_thread: *mut c_void;
+        0xa8 links set_links: ListEntry;
         0xb8 location set_location: StackLocation;
     }
 
@@ -128,6 +132,9 @@ objects! {
 pub(crate) struct Extension {
     remove_lock: RemoveLock,
     lower: Device,
+    physical: Device,
+    work: WorkQueueItem,
+    waiting: Irp,
     spin_lock: SpinLock,
 }
 
@@ -153,6 +160,35 @@ impl Device {
     pub(crate) fn lower_place(self) -> *mut Device {
         // SAFETY: as above.
         unsafe { &raw mut (*self.extension()).lower }
+    }
+
+    /// Where AddDevice stores the physical device.
+    pub(crate) fn physical_place(self) -> *mut Device {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).physical }
+    }
+
+    /// The device at the bottom of the stack.
+    pub(crate) fn physical(self) -> Device {
+        // SAFETY: the extension lives as long as its device.
+        unsafe { self.physical_place().read() }
+    }
+
+    /// A work item of the device's own.
+    pub(crate) fn work_place(self) -> *mut WorkQueueItem {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).work }
+    }
+
+    /// Where the IRP is that the work item is for.
+    pub(crate) fn waiting_place(self) -> *mut Irp {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.extension()).waiting }
+    }
+
+    /// The device that a work item has for its parameter.
+    pub(crate) fn from_context(context: *mut c_void) -> Self {
+        Self(context)
     }
 
     /// The next-lower device of the stack.
@@ -236,6 +272,21 @@ impl Irp {
         let field = self.0.wrapping_byte_add(0x68).cast::<*mut c_void>();
         // SAFETY: the field of an IRP that this driver owns, which others exchange atomically as well.
         unsafe { AtomicPtr::from_ptr(field) }.swap(routine, Ordering::AcqRel)
+    }
+
+    /// Tail.Overlay.ListEntry, by which a driver that has the IRP may put it into a list.
+    pub(crate) fn list_entry(self) -> *mut ListEntry {
+        self.0.wrapping_byte_add(0xa8).cast()
+    }
+
+    /// Sets a cancel routine to which the IRP belongs from then on.
+    pub(crate) fn set_cancel_routine_to(self, routine: CancelRoutine) {
+        self.exchange_cancel_routine(routine as *mut c_void);
+    }
+
+    /// Takes the cancel routine out. `false` where it is being called.
+    pub(crate) fn take_cancel_routine(self) -> bool {
+        !self.exchange_cancel_routine(ptr::null_mut()).is_null()
     }
 
     /// Sets a cancel routine that only lets go of the cancel spin lock: the IRP stays with who set it.

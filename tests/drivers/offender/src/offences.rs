@@ -1,13 +1,22 @@
 //! Every offence with the rule that it breaks, under the id that the lab gives the rule.
 
-use crate::switch::{
-    Case,
-    Place::{
-        AddDevice, CancelRemove, Flush, Read, Remove, ReservedPnp, SetPower, Start, StartAndControl, Surprise,
-        SystemControl, Unload, Usage, Write,
+use crate::{
+    kernel::{
+        IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP,
+        IRP_MJ_READ, IRP_MJ_SHUTDOWN, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE, IRP_MN_NO_POWER, IRP_MN_QUERY_CAPABILITIES,
+        IRP_MN_QUERY_ID, IRP_MN_QUERY_PNP_DEVICE_STATE, IRP_MN_QUERY_REMOVE_DEVICE, IRP_MN_REMOVE_DEVICE,
+        IRP_MN_SET_POWER, IRP_MN_START_DEVICE, IRP_MN_SURPRISE_REMOVAL,
+    },
+    switch::{
+        Case,
+        Place::{
+            AddDevice, CancelRemove, DriverObject, Flush, Major, Own, Pnp, Power, Read, Refused, Remove, ReservedPnp,
+            SetPower, Start, StartAndControl, Surprise, SystemControl, Unload, Usage, Write,
+        },
     },
 };
 
+mod answering;
 mod associated_irps;
 mod building_irps;
 mod cancelling;
@@ -15,6 +24,7 @@ mod completing;
 mod data;
 mod deadlocks;
 mod device_objects;
+mod driver_objects;
 mod forgotten_events;
 mod forwarding;
 mod freeing_irps;
@@ -28,21 +38,25 @@ mod not_understood;
 mod own_irps;
 mod paging;
 mod partial_mdls;
+mod pended;
 mod pending;
 mod pool_blocks;
+mod queueing;
 mod regions;
 mod registering;
-mod remove_locks;
+pub(crate) mod remove_locks;
 mod removing;
 mod sending_irps;
 mod spin_locks;
+mod start_io;
 mod unloading;
+mod wmi;
 mod work_items;
 
 /// Makes the cases. The rule stands beside the name for the reader: the driver itself has no use for it.
 macro_rules! offences {
-    ($($rule:literal $name:literal $place:ident($routine:path);)*) => {
-        pub(crate) const OFFENCES: &[Case] = &[$(Case { name: $name, place: $place($routine) }),*];
+    ($($rule:literal $name:literal $place:ident($($told:expr),+);)*) => {
+        pub(crate) const OFFENCES: &[Case] = &[$(Case { name: $name, place: $place($($told),+) }),*];
     };
 }
 
@@ -53,6 +67,7 @@ offences! {
     "SDV/IoSetCompletionRoutineExCheckDeviceObject" "register-with-lower-device" Read(registering::with_lower_device);
     "SDV/CompletionRoutineRegistered" "register-and-complete" Read(registering::and_complete);
     "0xC9/0x21C" "copy-without-routine" Read(registering::copy_without_routine);
+    "SDV/IoSetCompletionRoutineNonPnpDriver" "register-plainly-without-pnp" DriverObject(driver_objects::without_pnp);
 
     // Passing an IRP on.
     "0xC9/0x04" "forward-to-no-device" Read(forwarding::to_no_device);
@@ -93,6 +108,7 @@ offences! {
     "0xC9/0x20F" "send-power-with-status" Start(sending_irps::power_with_status);
     "0xC9/0x210" "send-system-control-with-status" Start(sending_irps::system_control_with_status);
     "0xC9/0x237" "send-for-system" Start(sending_irps::for_system);
+    "0xC9/0x302" "send-threaded-at-apc" Start(sending_irps::threaded_at_apc);
     "SDV/IoAllocateForward" "send-own-without-routine" Start(sending_irps::without_routine);
     "SDV/IoBuildFsdForward" "send-built-without-routine" Start(sending_irps::built_without_routine);
     "SDV/SignalEventInCompletion" "forward-and-forget-event" Start(forgotten_events::of_forwarded);
@@ -104,6 +120,8 @@ offences! {
     "0xC9/0x0E" "complete-above-dispatch" Read(completing::above_dispatch);
     "0xC9/0x209" "complete-while-pending-below" Read(completing::while_pending_below);
     "0xC9/0x224" "return-other-status" Read(completing::return_other_status);
+    "0xC9/0x21B" "complete-with-garbage" Read(completing::with_garbage);
+    "0xC9/0x225" "return-minus-one" Read(completing::return_minus_one);
     "0xC9/0x226" "drop-irp" Read(completing::not_at_all);
     "0xC9/0x224" "return-other-status-than-lower" Start(completing::return_other_status_than_lower);
     "SDV/DebugBreakUsage" "break-point" Read(completing::break_point);
@@ -115,6 +133,9 @@ offences! {
     "0xC9/0x23D" "pending-not-marked" Read(pending::not_marked);
     "0xC9/0x23E" "marked-not-pending" Read(pending::marked_only);
 
+    "SDV/MarkingQueuedIrps" "mark-after-queueing" Read(queueing::mark_after);
+    "SDV/MarkingInterlockedQueuedIrps" "mark-after-interlocked-queueing" Read(queueing::mark_after_interlocked);
+    "SDV/StartIoRecursion" "start-next-in-start-io" Start(start_io::start_next);
     "0xC9/0x23E" "mark-start-not-pending" Start(pending::marked_start);
     "0xC9/0x23D" "complete-and-return-pending" Read(pending::completed_and_pending);
 
@@ -152,6 +173,8 @@ offences! {
     // Cancel routines.
     "0xC9/0x07" "complete-with-cancel-routine" Read(cancelling::complete);
     "0xC9/0x203" "forward-with-cancel-routine" Read(cancelling::forward);
+    "0xC9/0x229" "set-cancel-routine-below" Flush(cancelling::set_below);
+    "SDV/IrpCancelField" "set-cancel-routine-too-late" Read(cancelling::set_too_late);
     "0xC9/0x23C" "cancel-routine-left-by-completion-routine" Read(cancelling::leave_behind);
 
     // IRQL.
@@ -220,12 +243,12 @@ offences! {
 
     // Spin locks.
     "0xC4/0x40009" "spin-lock-held-at-return-at-dpc-level" Read(spin_locks::hold_at_return_at_dpc_level);
-    "0xC4/0x40009" "release-spin-lock-twice" Read(spin_locks::release_twice);
+    "0xC4/0x1007" "release-spin-lock-twice" Start(spin_locks::release_twice);
     "0xC4/0x40009" "queued-spin-lock-held-at-return" Read(spin_locks::hold_queued_at_return);
-    "0xC4/0x40009" "release-queued-spin-lock-twice" Read(spin_locks::release_queued_twice);
+    "0xC4/0x1007" "release-queued-spin-lock-twice" Start(spin_locks::release_queued_twice);
     "0xC4/0x32" "release-queued-spin-lock-at-passive" Read(spin_locks::release_queued_at_passive);
     "0xC4/0x40009" "cancel-spin-lock-held-at-return" Read(spin_locks::hold_cancel_at_return);
-    "0xC4/0x40009" "release-cancel-spin-lock-twice" Read(spin_locks::release_cancel_twice);
+    "0xC4/0x1007" "release-cancel-spin-lock-twice" Read(spin_locks::release_cancel_twice);
     "0xC4/0x32" "release-spin-lock-at-passive" Read(spin_locks::release_at_passive);
     "0xC4/0x40009" "spin-lock-held-at-return" Read(spin_locks::hold_at_return);
     "SDV/SpinLockSafe" "complete-under-spin-lock" Read(spin_locks::complete_under);
@@ -267,12 +290,41 @@ offences! {
     "0xC4/0xD6" "wait-with-other-tag" Remove(remove_locks::wait_with_other_tag);
     "0xC4/0xD7" "initialise-remove-lock-twice" Start(remove_locks::initialise_twice);
     "SDV/RemoveLock" "leak-remove-lock" Read(remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-create" Major(IRP_MJ_CREATE, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-close" Major(IRP_MJ_CLOSE, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-cleanup" Major(IRP_MJ_CLEANUP, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-write" Major(IRP_MJ_WRITE, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-control" Major(IRP_MJ_DEVICE_CONTROL, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-internal" Own(IRP_MJ_INTERNAL_DEVICE_CONTROL, 0, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-shutdown" Own(IRP_MJ_SHUTDOWN, 0, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-system-control" Major(IRP_MJ_SYSTEM_CONTROL, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-power" Power(IRP_MN_SET_POWER, remove_locks::leak);
+    "SDV/RemoveLock" "leak-remove-lock-of-pnp" Pnp(IRP_MN_QUERY_CAPABILITIES, remove_locks::leak);
+    "SDV/RemoveLockForward" "forward-pnp-unlocked" Pnp(IRP_MN_QUERY_CAPABILITIES, remove_locks::forward_unlocked);
+    "SDV/RemoveLockForward" "forward-read-unlocked" Major(IRP_MJ_READ, remove_locks::forward_unlocked);
+    "SDV/RemoveLockForward" "forward-write-unlocked" Major(IRP_MJ_WRITE, remove_locks::forward_unlocked);
+    "SDV/RemoveLockForward" "forward-control-unlocked" Major(IRP_MJ_DEVICE_CONTROL, remove_locks::forward_unlocked);
+    "SDV/RemoveLockForward" "forward-internal-unlocked" Own(IRP_MJ_INTERNAL_DEVICE_CONTROL, 0, remove_locks::forward_unlocked);
+    "SDV/RemoveLockForward" "forward-query-remove-unlocked" Pnp(IRP_MN_QUERY_REMOVE_DEVICE, remove_locks::forward_unlocked);
+    "SDV/RemoveLockForward" "forward-surprise-unlocked" Pnp(IRP_MN_SURPRISE_REMOVAL, remove_locks::forward_surprise_unlocked);
+    "SDV/RemoveLockForward" "forward-removal-unlocked" Pnp(IRP_MN_REMOVE_DEVICE, remove_locks::forward_removal_unlocked);
+    "SDV/RemoveLockForward2" "forward-pnp-after-refusal" Refused(IRP_MJ_PNP, IRP_MN_QUERY_PNP_DEVICE_STATE, remove_locks::forward_refused);
+    "SDV/RemoveLockForward2" "forward-read-after-refusal" Refused(IRP_MJ_READ, 0, remove_locks::forward_refused);
+    "SDV/RemoveLockForward2" "forward-write-after-refusal" Refused(IRP_MJ_WRITE, 0, remove_locks::forward_refused);
+    "SDV/RemoveLockForward2" "forward-control-after-refusal" Refused(IRP_MJ_DEVICE_CONTROL, 0, remove_locks::forward_refused);
+    "SDV/RemoveLockForward2" "forward-internal-after-refusal" Refused(IRP_MJ_INTERNAL_DEVICE_CONTROL, 0, remove_locks::forward_refused);
+    "SDV/RemoveLockMnRemove" "remove-without-waiting" Remove(remove_locks::remove_without_waiting);
+    "SDV/RemoveLockMnRemove" "remove-after-release" Remove(remove_locks::remove_after_release);
+    "SDV/IoReleaseRemoveLockAndWaitOutsideRemoveDevice" "wait-in-surprise-removal" Surprise(remove_locks::wait_by_surprise);
 
     // Making a device.
     "0xC9/0x23F" "power-pagable-not-copied" AddDevice(device_objects::without_power_pagable);
     "0xC9/0x243" "initializing-not-cleared" AddDevice(device_objects::still_initialising);
     "0xC9/0x244" "io-flags-not-copied" AddDevice(device_objects::without_io_flags);
+    "0xC9/0x245" "buffered-and-direct" AddDevice(device_objects::both_io_flags);
     "0xC9/0x246" "device-type-not-copied" AddDevice(device_objects::without_type);
+    "0xC9/0x21F" "leave-out-power" DriverObject(driver_objects::without_power);
+    "0xC9/0x0A" "initialise-device-timer-twice" Start(device_objects::initialise_timer_twice);
 
     "SDV/PnpSameDeviceObject" "attach-to-another-stack" AddDevice(device_objects::attached_elsewhere);
 
@@ -287,15 +339,53 @@ offences! {
 
     // Other things that happen to a device.
     "0xC4/0x43006" "fail-cancel-remove" CancelRemove(lifecycle::fail_cancel_remove);
-    "SDV/PnpSurpriseRemove" "remove-by-surprise" Surprise(lifecycle::detach_by_surprise);
+    "0xC9/0x241" "remove-by-surprise" Surprise(lifecycle::detach_by_surprise);
+    "0xC9/0x242" "delete-by-surprise" Surprise(lifecycle::delete_by_surprise);
     "SDV/PowerDownFail" "fail-power-down" SetPower(lifecycle::fail_power_down);
     "SDV/PowerUpFail" "fail-power-up" SetPower(lifecycle::fail_power_up);
     "LAB/PowerPagable" "lose-power-pagable" Usage(lifecycle::lose_power_pagable);
 
     // What is not for this driver.
     "0xC9/0x213" "change-status-of-unknown-pnp" ReservedPnp(not_understood::change_status);
+    "0xC9/0x214" "change-information-of-unknown-pnp" ReservedPnp(not_understood::change_information);
     "0xC9/0x220" "complete-system-control" SystemControl(not_understood::complete);
     "0xC9/0x22D" "complete-unknown-pnp" ReservedPnp(not_understood::complete);
+
+    // How requests of the PnP manager are sent on and answered.
+    "0xC9/0x211" "skip-device" Pnp(IRP_MN_QUERY_CAPABILITIES, answering::skip_device);
+    "0xC9/0x212" "forward-without-copying" Pnp(IRP_MN_QUERY_CAPABILITIES, answering::without_copying);
+    "0xC9/0x215" "forward-failed-pnp" Pnp(IRP_MN_QUERY_CAPABILITIES, answering::forward_failed);
+    "0xC9/0x216" "turn-pnp-into-not-supported" Pnp(IRP_MN_QUERY_CAPABILITIES, answering::take_answer_back);
+    "0xC9/0x216" "remove-as-not-supported" Remove(removing::say_not_supported);
+    "0xC9/0x218" "answer-for-bus-driver" Own(IRP_MJ_PNP, IRP_MN_QUERY_ID, answering::succeed);
+    "0xC9/0x22E" "complete-successful-pnp" Pnp(IRP_MN_QUERY_CAPABILITIES, answering::succeed);
+    "0xC9/0x22F" "complete-untouched-pnp" Pnp(IRP_MN_QUERY_CAPABILITIES, answering::say_not_supported);
+    "0xC9/0x22F" "query-remove-as-not-supported" Pnp(IRP_MN_QUERY_REMOVE_DEVICE, answering::say_not_supported);
+    "0xC9/0x22F" "surprise-as-not-supported" Pnp(IRP_MN_SURPRISE_REMOVAL, answering::say_surprise_not_supported);
+    "0xC9/0x233" "ask-capabilities-without-version" Start(sending_irps::without_version);
+    "0xC9/0x234" "ask-capabilities-without-size" Start(sending_irps::without_size);
+    "0xC9/0x235" "ask-capabilities-without-address" Start(sending_irps::without_address);
+    "0xC9/0x236" "ask-capabilities-without-number" Start(sending_irps::without_number);
+    "0xC9/0x23D" "start-pending-not-marked" Pnp(IRP_MN_START_DEVICE, pended::not_marked);
+
+    // How those of the power manager are.
+    "0xC9/0x219" "forward-failed-power" Power(IRP_MN_SET_POWER, answering::forward_failed);
+    "0xC9/0x21A" "turn-power-into-not-supported" Power(IRP_MN_SET_POWER, answering::take_answer_back_later);
+    "0xC9/0x230" "complete-unknown-power" Power(IRP_MN_NO_POWER, not_understood::complete);
+    "0xC9/0x231" "complete-successful-power" Power(IRP_MN_SET_POWER, answering::succeed);
+    "0xC9/0x232" "complete-untouched-power" Power(IRP_MN_SET_POWER, answering::say_not_supported);
+    "0xC9/0x23B" "change-status-of-unknown-power" Power(IRP_MN_NO_POWER, not_understood::change_status);
+    "0xC9/0x23D" "power-up-pending-not-marked" Power(IRP_MN_SET_POWER, pended::power_up);
+    "0xC9/0x23D" "power-down-pending-not-marked" Power(IRP_MN_SET_POWER, pended::power_down);
+    "0xC9/0x23D" "device-power-pending-not-marked" Power(IRP_MN_SET_POWER, pended::device_power);
+    "0x9F" "park-power" Power(IRP_MN_SET_POWER, pending::parked);
+    "0xC4/0x4100B" "request-power-irp-with-address" Start(answering::request_with_address);
+    "SDV/PowerDownAllocate" "allocate-for-sleep" Power(IRP_MN_SET_POWER, answering::allocate);
+    "SDV/PowerIrpDDIs" "open-key-in-power" Power(IRP_MN_SET_POWER, answering::open_key);
+
+    // What is registered with WMI.
+    "0xC4/0xDA" "unload-with-wmi-callback" Unload(wmi::leave_callback);
+    "0xC4/0xDB" "delete-registered-device" Remove(wmi::delete_registered);
 
     // What is left behind.
     "0xC4/0x15" "free-with-timer" Start(pool_blocks::free_with_timer);
@@ -303,6 +393,7 @@ offences! {
     "0xC7" "unload-with-timer" Unload(unloading::with_timer);
     "0xE4" "queue-work-item-twice" Start(work_items::queue_twice);
     "0xCE" "unload-with-work-item" Unload(unloading::with_work_item);
+    "0x18" "give-reference-back-twice" Start(device_objects::give_back_twice);
     "SDV/ZwRegistryOpen" "leave-opened-key-open" Start(irql_limits::leave_opened_key);
     "SDV/ZwRegistryOpen" "leave-created-key-open" Start(irql_limits::leave_created_key);
     "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);

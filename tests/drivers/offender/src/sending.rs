@@ -9,7 +9,8 @@ use crate::{
         EXECUTIVE, Event, FALSE, IO_WRITE_ACCESS, IRP_MJ_READ, IoAllocateIrp, IoBuildAsynchronousFsdRequest,
         IoBuildDeviceIoControlRequest, IoForwardIrpSynchronously, IoFreeIrp, IoFreeMdl, IoStatusBlock, IofCallDriver,
         KERNEL_MODE, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, MmProbeAndLockPages, MmUnlockPages,
-        NOTIFICATION_EVENT, NtStatus, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS,
+        NOTIFICATION_EVENT, NtStatus, STATUS_MORE_PROCESSING_REQUIRED, STATUS_NOT_SUPPORTED, STATUS_PENDING,
+        STATUS_SUCCESS,
     },
     objects::{Device, Irp, Mdl},
     pool,
@@ -57,9 +58,28 @@ pub(crate) fn with_buffer(bytes: u32, work: impl FnOnce(*mut c_void)) {
     }
 }
 
+/// Sends a request of no particular contents to a device of this driver, and waits for it.
+pub(crate) fn send_to_self(device: Device, major_function: u8, minor_function: u8) {
+    // Requests of PnP, power and WMI begin with it, and it means nothing to others.
+    let own = allocate_for(device, major_function, minor_function, STATUS_NOT_SUPPORTED);
+    if own.is_null() {
+        return;
+    }
+    let mut event = new_event();
+    own.set_completion_routine(set_and_keep, (&raw mut event).cast());
+    IofCallDriver(device, own);
+    wait_for(&mut event);
+    IoFreeIrp(own);
+}
+
 /// An IRP for the lower driver, with what it asks for in the next stack location. Null where there is no memory.
 pub(crate) fn allocate(device: Device, major_function: u8, minor_function: u8, status: NtStatus) -> Irp {
-    let own = IoAllocateIrp(device.lower().stack_size(), FALSE);
+    allocate_for(device.lower(), major_function, minor_function, status)
+}
+
+/// An IRP for `target`.
+fn allocate_for(target: Device, major_function: u8, minor_function: u8, status: NtStatus) -> Irp {
+    let own = IoAllocateIrp(target.stack_size(), FALSE);
     if !own.is_null() {
         own.set_status(status);
         own.next_location().set_major_function(major_function);

@@ -7,8 +7,9 @@ use core::{
 
 use crate::{
     add_device::Plan,
-    kernel::{NtStatus, UnicodeString},
+    kernel::{Dispatch, NtStatus, UnicodeString},
     misbehaviours::MISBEHAVIOURS,
+    objects::Driver,
     offences::OFFENCES,
     races::RACES,
     request::Request,
@@ -30,6 +31,9 @@ pub(crate) struct Case {
 pub(crate) enum Place {
     /// In DriverEntry, once the driver object is filled in.
     Entry(fn() -> NtStatus),
+    /// In DriverEntry, once the driver object is filled in. The routine stands for a major function that a driver does not
+    /// have.
+    DriverObject(fn(Driver, Dispatch, Conduct) -> NtStatus),
     /// In AddDevice: it changes what is to be done there.
     AddDevice(fn(&mut Plan)),
     /// In the place of what is done with IRP_MJ_READ.
@@ -56,6 +60,17 @@ pub(crate) enum Place {
     SetPower(Routine),
     /// In the place of what is done with IRP_MJ_SYSTEM_CONTROL.
     SystemControl(Routine),
+    /// In the place of what is done with this major function.
+    Major(u8, Routine),
+    /// In the place of what is done with this minor function of IRP_MJ_PNP.
+    Pnp(u8, Routine),
+    /// In the place of what is done with this minor function of IRP_MJ_POWER.
+    Power(u8, Routine),
+    /// In the place of what is done with this major and minor function. Not every request comes from above, so the driver
+    /// sends itself one when it is started.
+    Own(u8, u8, Routine),
+    /// Where the remove lock is refused to this major and minor function. The driver sends itself one when it is removed.
+    Refused(u8, u8, Routine),
     /// In DriverUnload, before what is done there.
     Unload(fn(Conduct)),
 }

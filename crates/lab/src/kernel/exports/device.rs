@@ -13,6 +13,7 @@ use crate::{
         },
     },
     pool::{Contents, Owner},
+    rules,
 };
 
 const TAG: u32 = u32::from_le_bytes(*b"Io  ");
@@ -39,6 +40,12 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("IoGetDeviceProperty", property),
     export("IoInitializeTimer", |call| {
+        if device_object::TIMER.get(call.pointer(0)) != 0 {
+            call.machine.violation(
+                &rules::DEVICE_TIMER_INITIALISED_TWICE,
+                "IoInitializeTimer with a device object whose timer is initialised",
+            );
+        }
         let timer = call.machine.kernel_block(io_timer::BYTES);
         guest::write(timer, call.pointer(1));
         guest::write(timer + io_timer::CONTEXT, call.pointer(2));
@@ -56,10 +63,13 @@ pub(super) const EXPORTS: &[Export] = &[
         }
         0
     }),
-    export("IoWMIRegistrationControl", |_| status(STATUS_SUCCESS)),
     // No device of a stack has asked for its medium to be verified.
     export("IoGetDeviceToVerify", |_| 0),
     export("IoSetDeviceToVerify", |_| 0),
+    export("IoWMIRegistrationControl", |call| {
+        call.machine.wmi.note(call.pointer(0), call.u32(1));
+        status(STATUS_SUCCESS)
+    }),
     export("IoRegisterShutdownNotification", |_| status(STATUS_SUCCESS)),
     export("IoRegisterLastChanceShutdownNotification", |_| status(STATUS_SUCCESS)),
     export("IoUnregisterShutdownNotification", |_| 0),

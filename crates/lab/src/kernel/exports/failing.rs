@@ -53,8 +53,11 @@ pub(super) fn entry_of(function: &str) -> Option<&'static MayFail> {
 
 /// What the call returns where it is made to fail.
 pub(super) fn failure(entry: &MayFail, call: &Call) -> Option<usize> {
-    let fails = (entry.when)(call) && call.machine.fails(entry.function);
-    fails.then(|| STATUS_INSUFFICIENT_RESOURCES.cast_unsigned() as usize)
+    if !(entry.when)(call) {
+        return None;
+    }
+    let status = call.machine.failure(entry.function, STATUS_INSUFFICIENT_RESOURCES)?;
+    Some(status.cast_unsigned() as usize)
 }
 
 #[cfg(test)]

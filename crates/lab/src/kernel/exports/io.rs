@@ -63,11 +63,11 @@ pub(super) const EXPORTS: &[Export] = &[
         status(STATUS_SUCCESS)
     }),
     export("ObfDereferenceObject", |call| {
-        call.machine.dereference_device(call.pointer(0));
+        call.machine.dereference_checked(call.pointer(0));
         0
     }),
     export("ObDereferenceObject", |call| {
-        call.machine.dereference_device(call.pointer(0));
+        call.machine.dereference_checked(call.pointer(0));
         0
     }),
     export("IoInitializeRemoveLockEx", |call| {
@@ -78,7 +78,9 @@ pub(super) const EXPORTS: &[Export] = &[
         // Lack of memory is no reason for it to fail, only a script is.
         let planned = call.machine.planned.take("IoAcquireRemoveLockEx");
         if let Some(planned) = planned {
-            return status(planned.unwrap_or(STATUS_DELETE_PENDING));
+            let refusal = planned.unwrap_or(STATUS_DELETE_PENDING);
+            call.machine.note_acquisition(refusal);
+            return status(refusal);
         }
         status(call.machine.acquire_remove_lock(call.pointer(0), call.pointer(1)))
     }),

@@ -291,6 +291,13 @@ pub(super) fn is_for_paged_pool(function: &str, first: usize) -> bool {
     matches!(levels, Some(Levels::OfPool(paged)) if first & paged != 0)
 }
 
+impl Limit {
+    /// Whether it is for PASSIVE_LEVEL alone.
+    pub(super) fn is_for_passive_level(&self) -> bool {
+        matches!(self.levels, Levels::UpTo(PASSIVE_LEVEL))
+    }
+}
+
 impl Machine {
     /// The driver calls a function at an IRQL at which it may.
     pub(super) fn check_irql(&self, function: &str, limit: &Limit, call: &Call) {

@@ -29,12 +29,14 @@ pub(super) const EXPORTS: &[Export] = &[
     export("FirstEntrySList", |call| first(call.pointer(0))),
     export("ExInterlockedInsertHeadList", |call| {
         let head = call.pointer(0);
+        call.machine.note_interlocked_insert(call.pointer(1));
         let next = guest::read::<usize>(head);
         insert_between(call.pointer(1), head, next);
         if next == head { 0 } else { next }
     }),
     export("ExInterlockedInsertTailList", |call| {
         let head = call.pointer(0);
+        call.machine.note_interlocked_insert(call.pointer(1));
         let last = guest::read::<usize>(head.wrapping_add(8));
         insert_between(call.pointer(1), last, head);
         if last == head { 0 } else { last }
@@ -53,6 +55,7 @@ pub(super) const EXPORTS: &[Export] = &[
     // A SINGLE_LIST_ENTRY under a spin lock has a pointer for a head.
     export("ExInterlockedPushEntryList", |call| {
         let (head, entry) = (call.pointer(0), call.pointer(1));
+        call.machine.note_interlocked_insert(entry);
         let next = guest::read::<usize>(head);
         guest::write(entry, next);
         guest::write(head, entry);

@@ -90,6 +90,7 @@ fn allocate_pages(call: &Call, name: &'static str) -> usize {
 
 fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: Contents) -> usize {
     let machine = call.machine;
+    machine.check_allocates_in_power(name);
     if machine.fails(name) {
         return 0;
     }

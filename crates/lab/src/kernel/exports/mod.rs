@@ -9,6 +9,7 @@ mod error_log;
 mod executive;
 mod failing;
 mod format;
+mod in_power;
 mod io;
 mod irql;
 mod leaf;
@@ -226,7 +227,11 @@ pub(super) fn check_call(function: u32, call: &Call) {
         discouraged::count(export_of(function).name, rule, call);
     }
     if let Some(limit) = TABLE.limits[function as usize] {
-        call.machine.check_irql(export_of(function).name, limit, call);
+        let name = export_of(function).name;
+        call.machine.check_irql(name, limit, call);
+        if limit.is_for_passive_level() {
+            call.machine.check_passive_in_power(name);
+        }
     }
 }
 

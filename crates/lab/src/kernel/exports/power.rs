@@ -69,6 +69,13 @@ fn request_power_irp(call: &Call) -> usize {
     if !matches!(minor, WAIT_WAKE | SET_POWER | QUERY_POWER) {
         return status(STATUS_INVALID_PARAMETER_2);
     }
+    // Anybody else would hold a pointer to an IRP that is not the driver's and may be gone.
+    if call.pointer(5) != 0 && minor != WAIT_WAKE {
+        machine.violation(
+            &rules::POWER_IRP_ASKED_FOR,
+            "PoRequestPowerIrp asks for the address of the IRP, which only IRP_MN_WAIT_WAKE gives",
+        );
+    }
     if machine.fails("PoRequestPowerIrp") {
         return status(STATUS_INSUFFICIENT_RESOURCES);
     }
@@ -90,8 +97,7 @@ fn request_power_irp(call: &Call) -> usize {
     };
     match machine.request_power_irp(device, minor, state, Box::new(done)) {
         Some(irp) => {
-            // Anybody else would hold a pointer to an IRP that is not the driver's and may be gone.
-            if place != 0 && minor == WAIT_WAKE {
+            if place != 0 {
                 guest::write(place, irp.address);
             }
             status(STATUS_PENDING)

@@ -58,9 +58,6 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("ZwQueryValueKey", |call| {
         with_key(call, "ZwQueryValueKey", |path| {
-            if let Some(error) = call.machine.failure("ZwQueryValueKey", STATUS_INSUFFICIENT_RESOURCES) {
-                return error;
-            }
             let name = guest::unicode_string(call.pointer(1));
             match call.machine.registry.value(path, &name) {
                 Some(value) => describe_value(&value, call.u32(2), call.pointer(3), call.u32(4), call.pointer(5)),

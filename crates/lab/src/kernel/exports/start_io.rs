@@ -15,7 +15,11 @@ pub(super) const EXPORTS: &[Export] = &[
         call.machine.start_next_packet(call.pointer(0));
         0
     }),
-    export("IoSetStartIoAttributes", |_| 0),
+    export("IoSetStartIoAttributes", |call| {
+        call.machine
+            .set_start_io_attributes(call.pointer(0), call.boolean(1), call.boolean(2));
+        0
+    }),
     export("KeInitializeDeviceQueue", |call| {
         call.machine.initialise_device_queue(call.pointer(0));
         0

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use super::irp::{IrpRecord, Owner, SL_PENDING_RETURNED, Visit};
+use super::irp::{IrpRecord, Origin, Owner, SL_PENDING_RETURNED, Visit};
 use crate::{
     kernel::{
         Machine,
         activation::Routine,
         layout::{IO_TYPE_IRP, device_object, driver_object, io_stack_location, irp},
-        scheduler::DISPATCH_LEVEL,
+        scheduler::{APC_LEVEL, DISPATCH_LEVEL},
         status::{self, NtStatus, STATUS_PENDING},
         trace::What,
     },
@@ -31,6 +31,9 @@ pub(crate) const IRP_MJ_POWER: u8 = 0x16;
 pub(crate) const IRP_MJ_SYSTEM_CONTROL: u8 = 0x17;
 /// IRP_MJ_PNP.
 pub(crate) const IRP_MJ_PNP: u8 = 0x1B;
+
+/// What a variable of a driver holds that was never given a status.
+const STATUS_MINUS_ONE: NtStatus = -1;
 
 /// The major functions that may be sent at DISPATCH_LEVEL.
 const AT_DISPATCH: [u8; 5] = [
@@ -95,13 +98,44 @@ impl Machine {
                 &format!("{} sent at DISPATCH_LEVEL", super::irp::major_name(major)),
             );
         }
+        self.check_apc_can_run(&record);
+        self.check_routine_keeps_image(&record, location - 1);
         self.check_transfer_sent(&record, location - 1);
         match caller {
-            Some(caller) => self.check_forwarding(&record, caller, location - 1),
+            Some(caller) => self.check_forwarding(&record, caller, location - 1, device),
             None => self.check_own_sent(&record, location - 1),
         }
         self.check_invariant_on_the_way_down(&record);
         self.send(&record, caller, device)
+    }
+
+    /// The I/O manager completes an IRP that was built for a thread in an APC of that thread.
+    fn check_apc_can_run(&self, record: &Rc<IrpRecord>) {
+        if record.origin == Origin::Threaded && self.irql() >= APC_LEVEL {
+            self.violation_about(
+                Some(record),
+                &rules::SENT_WITH_APCS_OFF,
+                &format!(
+                    "IoCallDriver at IRQL {} with an IRP that was built for this thread, whose APC cannot run",
+                    self.irql()
+                ),
+            );
+        }
+    }
+
+    /// The image of a driver that PnP does not keep loaded is kept by IoSetCompletionRoutineEx.
+    fn check_routine_keeps_image(&self, record: &Rc<IrpRecord>, next: u8) {
+        let location = record.stack_location(next);
+        let routine = io_stack_location::COMPLETION_ROUTINE.get(location);
+        let is_own = self.loaded().image.relative(routine).is_some();
+        if is_own && self.add_device_routine().is_none() && self.unload_routine().is_some() {
+            self.warning(
+                Some(record),
+                &rules::ROUTINE_OF_UNLOADABLE,
+                "IoCallDriver with a completion routine of IoSetCompletionRoutine, in a driver that has no AddDevice and \
+                 can be unloaded: it may be so before the routine has returned",
+            );
+        }
     }
 
     /// The IRP that a call names; anything else ends the run.
@@ -174,7 +208,7 @@ impl Machine {
     }
 
     /// What a driver that sends an IRP on must have done with its stack location and the next one.
-    fn check_forwarding(&self, record: &Rc<IrpRecord>, caller: usize, next: u8) {
+    fn check_forwarding(&self, record: &Rc<IrpRecord>, caller: usize, next: u8, target: usize) {
         let (own, refused, registered) =
             record.visit(caller, |visit| (visit.location, visit.refused, visit.registered));
         if refused {
@@ -184,6 +218,8 @@ impl Machine {
                 "IoCallDriver after IoSetCompletionRoutineEx had failed: the IRP has to be completed",
             );
         }
+        self.check_lock_on_forwarding(record, caller);
+        self.check_managed_forwarded(record, caller, next, target);
         let (sent, came) = record.visit(caller, |visit| (visit.sent, visit.status_on_arrival));
         if !sent {
             self.check_status_kept(record, caller, came);
@@ -252,6 +288,7 @@ impl Machine {
                 device_serial,
                 location,
                 major,
+                minor,
                 native: native.is_some(),
                 marked: false,
                 sent: false,
@@ -261,10 +298,13 @@ impl Machine {
                 kept: false,
                 registered: None,
                 refused: false,
+                lock_refused: false,
                 returned: None,
                 left: false,
                 status_on_arrival: irp::STATUS.get(address),
+                information_on_arrival: irp::INFORMATION.get(address),
                 status_from_below: None,
+                queued_unmarked: None,
             },
         );
         record.owner.set(Owner::Visit(visit));
@@ -337,7 +377,15 @@ impl Machine {
                 visit.refused,
             )
         });
-        if registered.is_some() && !sent {
+        if status == STATUS_MINUS_ONE {
+            self.violation_about(
+                Some(record),
+                &rules::RETURNED_MINUS_ONE,
+                &name("returned 0xFFFFFFFF, which is no status".to_owned()),
+            );
+        }
+        // One that is marked may be about to be sent by whoever it was handed to.
+        if registered.is_some() && !sent && !marked {
             self.violation_about(
                 Some(record),
                 &rules::REGISTERED_NOT_SENT,
@@ -359,6 +407,7 @@ impl Machine {
             );
         }
         if marked {
+            self.check_marked_when_queued(record, index);
             return;
         }
         if let Some(completed) = completed {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::irp::{IrpRecord, Owner};
+use super::irp::IrpRecord;
 use crate::kernel::{
     Machine,
     layout::{io_stack_location, irp},
@@ -22,8 +22,10 @@ impl Machine {
     }
 
     /// IoCancelIrp: sets Cancel, and calls the cancel routine where there is one.
+    ///
+    /// Of an IRP that no driver has, Cancel is set all the same: who gets it next finds that it is cancelled.
     pub(crate) fn cancel_irp(&'static self, record: &Rc<IrpRecord>) -> bool {
-        if record.freed.get() || matches!(record.owner.get(), Owner::Done | Owner::Sender) {
+        if record.freed.get() {
             return false;
         }
         self.event(record, What::Cancelled);

@@ -6,6 +6,7 @@ use super::irp::{
     IrpRecord, Origin, Owner, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
 };
 use crate::{
+    guest,
     kernel::{
         Machine,
         activation::Routine,
@@ -16,6 +17,9 @@ use crate::{
     },
     rules,
 };
+
+/// The size of a stack location's parameters.
+const PARAMETERS_BYTES: usize = 0x20;
 
 impl Machine {
     /// IofCompleteRequest as the driver calls it.
@@ -69,6 +73,7 @@ impl Machine {
                 &format!("IoCompleteRequest with {}", status::name(status)),
             );
         }
+        self.check_status_plausible(&record, status);
         if irp::CANCEL_ROUTINE.get(address) != 0 {
             self.violation_about(
                 Some(&record),
@@ -88,12 +93,24 @@ impl Machine {
                 );
             }
             self.check_was_passed_on(&record, caller);
+            self.check_managed_answered(&record, caller);
             if let Some(from_below) = from_below {
                 self.check_status_kept(&record, caller, from_below);
             }
             self.check_not_turned(&record, from_below, status);
         }
         self.complete(&record, caller);
+    }
+
+    /// No device of the lab sets a cancel routine: one that an IRP has at such a device was set by a driver above.
+    fn check_no_cancel_routine_from_above(&self, record: &Rc<IrpRecord>) {
+        if irp::CANCEL_ROUTINE.get(record.address) != 0 {
+            self.violation_about(
+                Some(record),
+                &rules::CANCEL_ROUTINE_SET_BELOW,
+                "a cancel routine was set in an IRP that a lower driver has, in the place of one that may have been there",
+            );
+        }
     }
 
     /// A failure from below stays one.
@@ -123,6 +140,7 @@ impl Machine {
             let control = io_stack_location::CONTROL.get(record.stack_location(location));
             let marked = control & SL_PENDING_RETURNED != 0;
             if native {
+                self.check_no_cancel_routine_from_above(record);
                 self.forget_invariants_read_into(record, record.stack_location(location));
             }
             record.visit(index, |visit| {
@@ -163,7 +181,11 @@ impl Machine {
         let pending = control & SL_PENDING_RETURNED;
         irp::PENDING_RETURNED.set(address, pending);
         // What is below is over: a routine that looks there finds nothing that it could mistake for its own.
+        io_stack_location::MINOR_FUNCTION.set(left, 0);
+        io_stack_location::FLAGS.set(left, 0);
         io_stack_location::CONTROL.set(left, 0);
+        guest::zero(io_stack_location::ARGUMENT1.address(left), PARAMETERS_BYTES);
+        io_stack_location::FILE_OBJECT.set(left, 0);
         io_stack_location::COMPLETION_ROUTINE.set(left, 0);
         io_stack_location::CONTEXT.set(left, 0);
         let above = location + 1;
@@ -210,6 +232,7 @@ impl Machine {
                     visit.kept = true;
                     visit.left = false;
                     visit.status_from_below = Some(status);
+                    visit.information_on_arrival = irp::INFORMATION.get(address);
                 });
             }
             None => record.owner.set(Owner::Sender),
@@ -279,7 +302,10 @@ impl Machine {
             );
         }
         match visit {
-            Some(index) => self.check_status_kept(record, index, status),
+            Some(index) => {
+                self.check_status_kept(record, index, status);
+                self.check_managed_answered(record, index);
+            }
             None => self.check_event_left_alone(record),
         }
         self.check_not_turned(record, Some(status), irp::STATUS.get(address));

@@ -6,7 +6,10 @@ use std::{
     rc::Rc,
 };
 
-use super::irp::{AddressMap, IrpRecord};
+use super::{
+    irp::{AddressMap, IrpRecord},
+    start_io::StartIo,
+};
 use crate::{
     guest,
     kernel::{
@@ -56,6 +59,7 @@ struct Device {
     name: String,
     deleted: Cell<bool>,
     references: Cell<i32>,
+    start_io: Cell<StartIo>,
 }
 
 /// Every device object, deleted or not.
@@ -96,6 +100,15 @@ impl Devices {
         let records = self.records.borrow();
         let referenced = records.values().filter(|record| record.references.get() > 0);
         referenced.map(|record| (record.serial, record.references.get())).min()
+    }
+
+    /// How its StartIo routine is called.
+    pub(super) fn start_io(&self, device: usize) -> StartIo {
+        self.with(device, |record| record.start_io.get()).unwrap_or_default()
+    }
+
+    pub(super) fn set_start_io(&self, device: usize, start_io: StartIo) {
+        self.with(device, |record| record.start_io.set(start_io));
     }
 
     /// The device that it is attached to, or 0.
@@ -154,6 +167,7 @@ impl Machine {
                 name: new.name.clone(),
                 deleted: Cell::new(false),
                 references: Cell::new(0),
+                start_io: Cell::default(),
             },
         );
         Some(address)
@@ -271,6 +285,8 @@ impl Machine {
             );
         }
         self.check_removal_was_sent(device);
+        self.check_lock_waited_for(device);
+        self.check_not_registered(device);
         // The name is free at once, however long references keep the object.
         self.devices.with(device, |record| {
             record.deleted.set(true);
@@ -306,6 +322,19 @@ impl Machine {
         self.devices
             .with(device, |record| record.references.set(record.references.get() + 1))
             .is_some()
+    }
+
+    /// ObDereferenceObject: gives a reference back that the driver has.
+    ///
+    /// Objects that are no device objects are not counted.
+    pub(crate) fn dereference_checked(&self, object: usize) {
+        if self.devices.with(object, |record| record.references.get() <= 0) == Some(true) {
+            self.violation(
+                &rules::DEREFERENCED_TOO_OFTEN,
+                "ObDereferenceObject with a device object that nobody has a reference to",
+            );
+        }
+        self.dereference_device(object);
     }
 
     /// Gives a reference back. False where it is no device object.

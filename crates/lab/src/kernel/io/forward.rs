@@ -51,6 +51,7 @@ impl Machine {
                     visit.kept = true;
                     visit.left = false;
                     visit.status_from_below = Some(irp::STATUS.get(record.address));
+                    visit.information_on_arrival = irp::INFORMATION.get(record.address);
                 });
             }
             None => record.owner.set(Owner::Sender),

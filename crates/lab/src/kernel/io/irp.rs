@@ -11,12 +11,16 @@ use std::{
     rc::Rc,
 };
 
-use super::{invariant::Signature, own::Sender};
-use crate::kernel::{
-    Machine,
-    layout::{IO_TYPE_IRP, io_stack_location, irp},
-    status::{NtStatus, STATUS_NOT_SUPPORTED},
-    trace::{Event, What},
+use super::{call::IRP_MJ_POWER, invariant::Signature, own::Sender};
+use crate::{
+    kernel::{
+        Machine,
+        layout::{IO_TYPE_IRP, io_stack_location, irp},
+        power::WAIT_WAKE,
+        status::{NtStatus, STATUS_NOT_SUPPORTED},
+        trace::{Event, What},
+    },
+    rules::Rule,
 };
 
 /// The most events that are kept of one IRP: the first half of them and the latest.
@@ -83,6 +87,7 @@ pub(crate) struct Visit {
     /// The number of its stack location; the lowest device's is 1.
     pub(crate) location: u8,
     pub(crate) major: u8,
+    pub(crate) minor: u8,
     /// Whether its driver is one of the lab's.
     pub(crate) native: bool,
     /// Marked pending by its driver.
@@ -100,14 +105,20 @@ pub(crate) struct Visit {
     pub(crate) registered: Option<Registration>,
     /// A registration with Ex was refused, and nothing has been done about it.
     pub(crate) refused: bool,
+    /// Its dispatch routine was refused the remove lock last.
+    pub(crate) lock_refused: bool,
     /// Its dispatch routine has returned.
     pub(crate) returned: Option<NtStatus>,
     /// The IRP has been completed past it.
     pub(crate) left: bool,
     /// The status that the IRP came with.
     pub(crate) status_on_arrival: NtStatus,
+    /// The information that it came with, here or back from below.
+    pub(crate) information_on_arrival: usize,
     /// The status that the IRP came back with from below, for its completion routine.
     pub(crate) status_from_below: Option<NtStatus>,
+    /// It was put into a list before it was marked pending, which is this rule's to tell.
+    pub(crate) queued_unmarked: Option<&'static Rule>,
 }
 
 /// What is called when an IRP of an initiator has been completed for good.
@@ -153,6 +164,16 @@ impl IrpRecord {
             .map_or_else(String::new, |visit| major_name(visit.major))
     }
 
+    /// Whether it is a power IRP, other than one that waits to wake the machine, that a driver which is not the lab's has.
+    pub(crate) fn is_power_held_by_driver(&self) -> bool {
+        let Owner::Visit(index) = self.owner.get() else {
+            return false;
+        };
+        self.visit(index, |visit| {
+            visit.major == IRP_MJ_POWER && visit.minor != WAIT_WAKE && !visit.native
+        })
+    }
+
     /// Works on a visit.
     pub(crate) fn visit<R>(&self, index: usize, work: impl FnOnce(&mut Visit) -> R) -> R {
         work(&mut self.visits.borrow_mut()[index])
@@ -193,6 +214,12 @@ impl IrpRecord {
             history.remove(HISTORY_EVENTS / 2);
         }
         history.push(event);
+    }
+
+    /// Whether a cancel routine was set when the IRP had been cancelled, so that nobody calls it. Cancelling takes the
+    /// routine out, and who sets one looks at Cancel then.
+    pub(crate) fn was_cancelled_unseen(&self) -> bool {
+        !self.freed.get() && irp::CANCEL.get(self.address) != 0 && irp::CANCEL_ROUTINE.get(self.address) != 0
     }
 
     /// The address of the stack location with this number.

@@ -1,12 +1,13 @@
-//! Requests of the PnP manager and of WMI that are not for the driver that gets them: it passes them on as they came.
+//! Requests of the PnP manager, the power manager and WMI that are not for the driver that gets them: it passes them on as
+//! they came.
 //!
-//! Only those are judged that no driver can understand: a PnP minor function that is none, and WMI's requests to another
-//! device. Whether a filter should have an opinion of the others is its own business.
+//! Only those are judged that no driver can understand: a minor function of PnP or power that is none, and WMI's requests
+//! to another device. What a driver has to do with the others is in `managed`.
 
 use std::rc::Rc;
 
 use super::{
-    call::{IRP_MJ_PNP, IRP_MJ_SYSTEM_CONTROL},
+    call::{IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL},
     irp::IrpRecord,
 };
 use crate::{
@@ -24,7 +25,17 @@ pub(crate) const RESERVED_PNP_MINOR: u8 = 0x0E;
 /// IRP_MN_DEVICE_ENUMERATED, the last that there is.
 const LAST_PNP_MINOR: u8 = 0x19;
 
-fn is_unknown_pnp(major: u8, minor: u8) -> bool {
+/// A minor function of IRP_MJ_POWER that is none.
+pub(crate) const RESERVED_POWER_MINOR: u8 = 0x0F;
+
+/// IRP_MN_QUERY_POWER, the last that there is.
+const LAST_POWER_MINOR: u8 = 0x03;
+
+fn is_unknown_power(major: u8, minor: u8) -> bool {
+    major == IRP_MJ_POWER && minor > LAST_POWER_MINOR
+}
+
+pub(super) fn is_unknown_pnp(major: u8, minor: u8) -> bool {
     major == IRP_MJ_PNP && (minor == RESERVED_PNP_MINOR || minor > LAST_PNP_MINOR)
 }
 
@@ -42,7 +53,15 @@ impl Machine {
         if sent || cannot || self.devices.below(device) == 0 {
             return;
         }
-        if is_unknown_pnp(major, io_stack_location::MINOR_FUNCTION.get(location)) {
+        let minor = io_stack_location::MINOR_FUNCTION.get(location);
+        if is_unknown_power(major, minor) {
+            self.violation_about(
+                Some(record),
+                &rules::UNKNOWN_POWER_COMPLETED,
+                "IoCompleteRequest with an IRP_MJ_POWER whose minor function is none, which is to be passed on",
+            );
+        }
+        if is_unknown_pnp(major, minor) {
             self.violation_about(
                 Some(record),
                 &rules::UNKNOWN_PNP_COMPLETED,
@@ -59,19 +78,44 @@ impl Machine {
         }
     }
 
-    /// The driver of this visit gives the IRP away, which came to it with status `came`.
+    /// The driver of this visit gives the IRP away, which came to it with status `came` and the information that is noted.
     pub(super) fn check_status_kept(&self, record: &Rc<IrpRecord>, visit: usize, came: NtStatus) {
         let (major, location) = record.visit(visit, |visit| (visit.major, visit.location));
         let minor = io_stack_location::MINOR_FUNCTION.get(record.stack_location(location));
         let now = irp::STATUS.get(record.address);
+        let (rule, kind) = if is_unknown_pnp(major, minor) {
+            (
+                &rules::STATUS_OF_UNKNOWN_CHANGED,
+                "IRP_MJ_PNP whose minor function is reserved",
+            )
+        } else if is_unknown_power(major, minor) {
+            (
+                &rules::STATUS_OF_UNKNOWN_POWER_CHANGED,
+                "IRP_MJ_POWER whose minor function is none",
+            )
+        } else {
+            return;
+        };
+        if now != came {
+            self.violation_about(
+                Some(record),
+                rule,
+                &format!(
+                    "an {kind} came with {} and goes on with {}",
+                    status::name(came),
+                    status::name(now)
+                ),
+            );
+        }
+        let came = record.visit(visit, |visit| visit.information_on_arrival);
+        let now = irp::INFORMATION.get(record.address);
         if now != came && is_unknown_pnp(major, minor) {
             self.violation_about(
                 Some(record),
-                &rules::STATUS_OF_UNKNOWN_CHANGED,
+                &rules::INFORMATION_OF_UNKNOWN_CHANGED,
                 &format!(
-                    "an IRP_MJ_PNP whose minor function is reserved came with {} and goes on with {}",
-                    status::name(came),
-                    status::name(now)
+                    "an IRP_MJ_PNP whose minor function is reserved came with an information of {came:#x} and goes on \
+                     with {now:#x}"
                 ),
             );
         }

@@ -98,6 +98,7 @@ impl Machine {
                 ),
             );
         }
+        self.check_capabilities_asked(record, location);
         self.check_event_not_signalled(record);
     }
 

@@ -19,8 +19,19 @@ use crate::{
 struct RemoveLock {
     /// The tags that it is held with, in the order of the acquisitions.
     tags: Vec<usize>,
+    /// A dispatch routine has acquired it for its IRP.
+    is_for_requests: bool,
     removed: bool,
     waiter: Option<&'static Context>,
+}
+
+/// What a driver does with one of its remove locks, seen from a request.
+pub(super) struct LockUse {
+    /// It has been acquired in dispatch, with an IRP's address as the tag.
+    pub(super) is_for_requests: bool,
+    /// It has been waited for.
+    pub(super) is_removed: bool,
+    pub(super) may_be_held_for_irp: bool,
 }
 
 /// Every remove lock that was initialised and whose device has not been deleted.
@@ -70,13 +81,42 @@ impl Machine {
 
     /// IoAcquireRemoveLockEx.
     pub(crate) fn acquire_remove_lock(&self, lock: usize, tag: usize) -> NtStatus {
-        self.with_lock(lock, "IoAcquireRemoveLock", |lock| {
+        let request = self.dispatched();
+        let is_for_request = request.as_ref().is_some_and(|(irp, _)| irp.address == tag);
+        let status = self.with_lock(lock, "IoAcquireRemoveLock", |lock| {
             if lock.removed {
                 return STATUS_DELETE_PENDING;
             }
             lock.tags.push(tag);
+            lock.is_for_requests |= is_for_request;
             STATUS_SUCCESS
+        });
+        self.note_acquisition(status);
+        status
+    }
+
+    /// An acquisition has succeeded, or was refused, for the request that is being dispatched.
+    pub(crate) fn note_acquisition(&self, status: NtStatus) {
+        if let Some((irp, visit)) = self.dispatched() {
+            irp.visit(visit, |visit| visit.lock_refused = status != STATUS_SUCCESS);
+        }
+    }
+
+    /// The locks in the extension of a device, as they are.
+    pub(super) fn uses_of_remove_locks(&self, device: usize, irp: &IrpRecord) -> Vec<LockUse> {
+        let locks = self.remove_locks.0.borrow();
+        let end = device + usize::from(device_object::SIZE.get(device));
+        let own = locks.iter().filter(|(address, _)| (device..end).contains(*address));
+        own.map(|(_, lock)| LockUse {
+            is_for_requests: lock.is_for_requests,
+            is_removed: lock.removed,
+            // A tag that is no IRP may be anything's; another IRP's is that one's.
+            may_be_held_for_irp: lock
+                .tags
+                .iter()
+                .any(|&tag| tag == irp.address || self.irps.get(tag).is_none()),
         })
+        .collect()
     }
 
     /// IoReleaseRemoveLockEx.
@@ -99,6 +139,7 @@ impl Machine {
     /// IoReleaseRemoveLockAndWaitEx.
     pub(crate) fn release_remove_lock_and_wait(&self, lock: usize, tag: usize) {
         self.wait_allowed("IoReleaseRemoveLockAndWait", true);
+        self.check_waits_in_removal();
         let released = self.with_lock(lock, "IoReleaseRemoveLockAndWait", |lock| {
             lock.removed = true;
             let index = lock.tags.iter().position(|&held| held == tag);

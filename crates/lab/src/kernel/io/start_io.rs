@@ -1,12 +1,32 @@
 //! Device queues, and the I/O manager's serialisation of a device's requests on one: StartIo.
 
-use crate::kernel::{
-    Machine,
-    layout::{device_object, driver_object, irp, kdevice_queue, kdevice_queue_entry},
-    scheduler::DISPATCH_LEVEL,
+use crate::{
+    kernel::{
+        Machine,
+        activation::Routine,
+        layout::{device_object, driver_object, irp, kdevice_queue, kdevice_queue_entry},
+        scheduler::DISPATCH_LEVEL,
+    },
+    rules,
 };
 
 const DEVICE_QUEUE_OBJECT: u16 = 0x14;
+
+/// What reports call it.
+const ROUTINE: &str = "StartIo routine";
+
+/// How the StartIo routine of a device is called, and whether it is being called.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StartIo {
+    /// DeferredStartIo: it is not called again before it has returned.
+    defers: bool,
+    /// NonCancelable: a request that it gets has no cancel routine any more.
+    is_not_cancelable: bool,
+    /// How many calls of it have not returned. Those of a device whose routine is not deferred may overlap.
+    inside: u32,
+    /// It is to be called again when it has returned.
+    is_due: bool,
+}
 
 impl Machine {
     /// KeInitializeDeviceQueue.
@@ -91,16 +111,74 @@ impl Machine {
 
     /// IoStartNextPacket: the device is done with its request.
     pub(crate) fn start_next_packet(&self, device: usize) {
-        device_object::CURRENT_IRP.set(device, 0);
-        let entry = self.remove_device_queue(device_object::DEVICE_QUEUE.address(device));
-        if entry != 0 {
-            self.call_start_io(device, entry - irp::DRIVER_CONTEXT.address(0));
+        let state = self.devices.start_io(device);
+        if state.defers && state.inside > 0 {
+            self.devices.set_start_io(device, StartIo { is_due: true, ..state });
+            return;
+        }
+        if self.is_in_start_io() {
+            self.warning(
+                None,
+                &rules::START_IO_RECURSION,
+                "a StartIo routine calls IoStartNextPacket, which calls it in turn: IoSetStartIoAttributes has not asked \
+                 for DeferredStartIo",
+            );
+        }
+        if let Some(address) = self.dequeue_packet(device) {
+            self.call_start_io(device, address);
         }
     }
 
+    /// IoSetStartIoAttributes.
+    pub(crate) fn set_start_io_attributes(&self, device: usize, defers: bool, is_not_cancelable: bool) {
+        let state = self.devices.start_io(device);
+        self.devices.set_start_io(
+            device,
+            StartIo {
+                defers,
+                is_not_cancelable,
+                ..state
+            },
+        );
+    }
+
+    /// The next request of a device, which is idle where there is none.
+    fn dequeue_packet(&self, device: usize) -> Option<usize> {
+        device_object::CURRENT_IRP.set(device, 0);
+        let entry = self.remove_device_queue(device_object::DEVICE_QUEUE.address(device));
+        let address = entry.checked_sub(irp::DRIVER_CONTEXT.address(0))?;
+        if self.devices.start_io(device).is_not_cancelable {
+            irp::CANCEL_ROUTINE.set(address, 0);
+        }
+        Some(address)
+    }
+
     fn call_start_io(&self, device: usize, address: usize) {
-        device_object::CURRENT_IRP.set(device, address);
         let routine = driver_object::DRIVER_START_IO.get(device_object::DRIVER_OBJECT.get(device));
-        self.call_callback("StartIo routine", routine, &[device, address]);
+        let mut next = Some(address);
+        while let Some(address) = next {
+            device_object::CURRENT_IRP.set(device, address);
+            let state = self.devices.start_io(device);
+            let inside = state.inside + 1;
+            self.devices.set_start_io(device, StartIo { inside, ..state });
+            self.call_callback(ROUTINE, routine, &[device, address]);
+            let state = self.devices.start_io(device);
+            self.devices.set_start_io(
+                device,
+                StartIo {
+                    inside: state.inside - 1,
+                    is_due: false,
+                    ..state
+                },
+            );
+            next = state.is_due.then(|| self.dequeue_packet(device)).flatten();
+        }
+    }
+
+    /// Whether the routine that calls the kernel now is a StartIo routine itself.
+    fn is_in_start_io(&self) -> bool {
+        let activations = self.current().activations.borrow();
+        let innermost = activations.last().map(|activation| &activation.routine);
+        matches!(innermost, Some(Routine::Callback(ROUTINE)))
     }
 }

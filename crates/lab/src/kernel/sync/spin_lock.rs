@@ -99,6 +99,7 @@ impl Machine {
                 &format!("a spin lock is released at IRQL {}", context.irql.get()),
             );
         }
+        self.note_queued_under_lock();
         self.lock_released(lock, kind);
         let held = context.spin_locks.borrow().iter().rposition(|&held| held == lock);
         if let Some(index) = held {

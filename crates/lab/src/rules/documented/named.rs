@@ -14,43 +14,43 @@ pub static NAMED: [Documented; 169] = super::names! {
     "IoSetCompletionExCompleteIrp";
     "IoSetCompletionRoutineExCheck";
     "IoSetCompletionRoutineExCheckDeviceObject";
-    "IoSetCompletionRoutineNonPnpDriver" not "drivers without AddDevice only, which are in no stack of the lab";
-    "IrpCancelField" not "the lab does not see a driver read Irp->Cancel; what comes of it is found as LAB/IrpLost";
+    "IoSetCompletionRoutineNonPnpDriver";
+    "IrpCancelField";
     "IrpProcessingComplete" by IRP_DROPPED "drop-irp";
     "LowerDriverReturn" by RETURNED_OTHER_STATUS "return-other-status-than-lower";
-    "PnpIrpCompletion" by UNKNOWN_PNP_COMPLETED "complete-unknown-pnp";
+    "PnpIrpCompletion" by UNKNOWN_PNP_COMPLETED "complete-unknown-pnp" by SUCCESSFUL_PNP_COMPLETED "complete-successful-pnp";
     "PnpRemove";
-    "PnpSurpriseRemove";
-    "PowerDownAllocate" not "allocating in a power request is right where its failure is dealt with";
+    "PnpSurpriseRemove" by DETACHED_BY_SURPRISE "remove-by-surprise" by DELETED_BY_SURPRISE "delete-by-surprise";
+    "PowerDownAllocate";
     "PowerDownFail";
-    "PowerIrpDDIs" not "the IRQL that each function is called at is checked in power requests too";
+    "PowerIrpDDIs";
     "PowerUpFail";
     "SignalEventInCompletion";
     "SignalEventInCompletion2" by EVENT_FORGOTTEN "forward-and-forget-event";
     "SignalEventInCompletion3" by EVENT_FORGOTTEN "forward-and-forget-event";
-    "StartIoCancel" not "a filter has no StartIo";
-    "StartIoRecursion" not "a filter has no StartIo";
+    "StartIoCancel" not "NonCancelable FALSE is the default, and right for a driver that takes its requests out under the cancel spin lock";
+    "StartIoRecursion";
     "WmiComplete" not "drivers that register with WMI only";
     "WmiForward" not "drivers that register with WMI only";
 
     in "pending IRPs":
-    "MarkDevicePower" not "function drivers only: a filter requests no power IRPs";
+    "MarkDevicePower" by PENDING_NOT_MARKED "device-power-pending-not-marked";
     "MarkIrpPending" by MARKED_NOT_PENDING "marked-not-pending";
     "MarkIrpPending2" by PENDING_NOT_MARKED "pending-not-marked";
-    "MarkPower" not "function drivers only: a filter requests no power IRPs";
-    "MarkPowerDown" not "function drivers only: a filter requests no power IRPs";
+    "MarkPower" by PENDING_NOT_MARKED "power-up-pending-not-marked";
+    "MarkPowerDown" by PENDING_NOT_MARKED "power-down-pending-not-marked";
     "MarkQueryRelations" not "bus drivers only";
     "MarkStartDevice" by MARKED_NOT_PENDING "mark-start-not-pending";
-    "MarkingInterlockedQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
-    "MarkingQueuedIrps" not "which of a driver's lists hold IRPs is not known at run time";
+    "MarkingInterlockedQueuedIrps";
+    "MarkingQueuedIrps";
     "PendedCompletedRequest" by PENDING_NOT_MARKED "complete-and-return-pending";
     "PendedCompletedRequest2" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
     "PendedCompletedRequest3" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
-    "PendedCompletedRequestEx" not "checked, and shown for PendedCompletedRequest3";
-    "StartDeviceWait" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
-    "StartDeviceWait2" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
-    "StartDeviceWait3" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
-    "StartDeviceWait4" not "a matter of speed: IoForwardIrpSynchronously waits in START_DEVICE as well";
+    "PendedCompletedRequestEx" by COMPLETE_WHILE_BELOW "complete-while-pending-below";
+    "StartDeviceWait" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";
+    "StartDeviceWait2" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";
+    "StartDeviceWait3" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";
+    "StartDeviceWait4" not "a matter of speed: correct drivers wait in START_DEVICE for the drivers below, and are documented to";
 
     in "own IRPs":
     "IoAllocateComplete";
@@ -74,41 +74,41 @@ pub static NAMED: [Documented; 169] = super::names! {
     "IoBuildSynchronousFsdRequestNoFree" by FREE_OF_THREADED "free-threaded-irp";
     "IoBuildSynchronousFsdRequestWait" by STATUS_BLOCK_UNWOUND "status-block-on-unwound-stack";
     "IoBuildSynchronousFsdRequestWaitTimeout" by WAIT_FOR_NOTHING "wait-for-what-failed";
-    "RequestedPowerIrp" not "function drivers only: a filter requests no power IRPs";
+    "RequestedPowerIrp";
 
     in "remove lock":
-    "IoReleaseRemoveLockAndWaitOutsideRemoveDevice" not "where in a driver a remove lock is waited for is not followed";
-    "NsRemoveLockMnRemove" not "the lab asks that REMOVE_DEVICE does not fail, and does not tell its errors apart";
-    "NsRemoveLockMnSurpriseRemove" not "the statuses of SURPRISE_REMOVAL are not followed";
-    "NsRemoveLockQueryMnRemove" not "the statuses of QUERY_REMOVE_DEVICE are not followed";
+    "IoReleaseRemoveLockAndWaitOutsideRemoveDevice";
+    "NsRemoveLockMnRemove" by PNP_NOT_SUPPORTED "remove-as-not-supported";
+    "NsRemoveLockMnSurpriseRemove" by UNTOUCHED_PNP_COMPLETED "surprise-as-not-supported";
+    "NsRemoveLockQueryMnRemove" by UNTOUCHED_PNP_COMPLETED "query-remove-as-not-supported";
     "RemoveLock";
-    "RemoveLockCheck" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForward" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForward2" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardDeviceControl" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardDeviceControl2" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardDeviceControlInternal" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardDeviceControlInternal2" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardRead" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardRead2" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardWrite" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockForwardWrite2" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockMnRemove" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockMnRemove2" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockMnSurpriseRemove" not "a remove lock's balance and tags are followed, and not where it is acquired";
-    "RemoveLockQueryMnRemove" not "a remove lock's balance and tags are followed, and not where it is acquired";
+    "RemoveLockCheck" by REMOVED_WITHOUT_WAITING "remove-after-release";
+    "RemoveLockForward";
+    "RemoveLockForward2";
+    "RemoveLockForwardDeviceControl" by FORWARDED_UNLOCKED "forward-control-unlocked";
+    "RemoveLockForwardDeviceControl2" by FORWARDED_WITHOUT_LOCK "forward-control-after-refusal";
+    "RemoveLockForwardDeviceControlInternal" by FORWARDED_UNLOCKED "forward-internal-unlocked";
+    "RemoveLockForwardDeviceControlInternal2" by FORWARDED_WITHOUT_LOCK "forward-internal-after-refusal";
+    "RemoveLockForwardRead" by FORWARDED_UNLOCKED "forward-read-unlocked";
+    "RemoveLockForwardRead2" by FORWARDED_WITHOUT_LOCK "forward-read-after-refusal";
+    "RemoveLockForwardWrite" by FORWARDED_UNLOCKED "forward-write-unlocked";
+    "RemoveLockForwardWrite2" by FORWARDED_WITHOUT_LOCK "forward-write-after-refusal";
+    "RemoveLockMnRemove";
+    "RemoveLockMnRemove2" by FORWARDED_UNLOCKED "forward-removal-unlocked";
+    "RemoveLockMnSurpriseRemove" by FORWARDED_UNLOCKED "forward-surprise-unlocked";
+    "RemoveLockQueryMnRemove" by FORWARDED_UNLOCKED "forward-query-remove-unlocked";
     "RemoveLockRelease2" not "a lock that the completion routine releases is held when dispatch returns, and that is right";
-    "RemoveLockReleaseCleanup" not "checked for every request, and shown for READ";
-    "RemoveLockReleaseClose" not "checked for every request, and shown for READ";
-    "RemoveLockReleaseCreate" not "checked for every request, and shown for READ";
-    "RemoveLockReleaseDeviceControl" not "checked for every request, and shown for READ";
-    "RemoveLockReleaseInternalDeviceControl" not "checked for every request, and shown for READ";
-    "RemoveLockReleasePnp" not "checked for every request, and shown for READ";
-    "RemoveLockReleasePower" not "checked for every request, and shown for READ";
+    "RemoveLockReleaseCleanup" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-cleanup";
+    "RemoveLockReleaseClose" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-close";
+    "RemoveLockReleaseCreate" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-create";
+    "RemoveLockReleaseDeviceControl" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-control";
+    "RemoveLockReleaseInternalDeviceControl" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-internal";
+    "RemoveLockReleasePnp" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-pnp";
+    "RemoveLockReleasePower" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-power";
     "RemoveLockReleaseRead" by REMOVE_LOCK_LEAKED "leak-remove-lock";
-    "RemoveLockReleaseShutdown" not "checked for every request, and shown for READ";
-    "RemoveLockReleaseSystemControl" not "checked for every request, and shown for READ";
-    "RemoveLockReleaseWrite" not "checked for every request, and shown for READ";
+    "RemoveLockReleaseShutdown" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-shutdown";
+    "RemoveLockReleaseSystemControl" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-system-control";
+    "RemoveLockReleaseWrite" by REMOVE_LOCK_LEAKED "leak-remove-lock-of-write";
 
     in "IRQL":
     "ForwardedAtBadIrql" by FORWARDED_AT_BAD_IRQL "forward-flush-at-dispatch";
@@ -154,16 +154,16 @@ pub static NAMED: [Documented; 169] = super::names! {
 
     in "locking":
     "CancelSpinLock" by SPIN_LOCK_HELD "cancel-spin-lock-held-at-return";
-    "CancelSpinlockRelease" by SPIN_LOCK_HELD "release-cancel-spin-lock-twice";
+    "CancelSpinlockRelease" by LOCK_NOT_ACQUIRED "release-cancel-spin-lock-twice";
     "CriticalRegions";
     "ExclusiveResourceAccess" by RESOURCE_NOT_OWNED "release-resource-twice";
     "GuardedRegions";
     "QueuedSpinLock" by SPIN_LOCK_HELD "queued-spin-lock-held-at-return";
-    "QueuedSpinLockRelease" by SPIN_LOCK_HELD "release-queued-spin-lock-twice";
+    "QueuedSpinLockRelease" by LOCK_NOT_ACQUIRED "release-queued-spin-lock-twice";
     "SpinLock";
     "SpinLockDpc" by SPIN_LOCK_HELD "spin-lock-held-at-return-at-dpc-level";
     "SpinLockSafe";
-    "SpinlockRelease" by SPIN_LOCK_HELD "release-spin-lock-twice";
+    "SpinlockRelease" by LOCK_NOT_ACQUIRED "release-spin-lock-twice";
     "WithinCriticalRegion" by RESOURCE_ACQUIRED_WITH_APCS "acquire-resource-outside-critical-region";
 
     in "miscellaneous":

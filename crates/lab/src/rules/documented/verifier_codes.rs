@@ -78,8 +78,8 @@ pub static VERIFIER_CODES: [Documented; 142] = super::codes! {
     "0xC4/0xD5" "IoReleaseRemoveLock with another tag";
     "0xC4/0xD6" "IoReleaseRemoveLockAndWait with another tag";
     "0xC4/0xD7" "remove lock initialised twice";
-    "0xC4/0xDA" "unloaded with a WMI callback registered" not "drivers that register with WMI only";
-    "0xC4/0xDB" "device deleted that is registered with WMI" not "drivers that register with WMI only";
+    "0xC4/0xDA" "unloaded with a WMI callback registered";
+    "0xC4/0xDB" "device deleted that is registered with WMI";
     "0xC4/0xE2" "IRP of kernel mode with an address of user mode" not "the lab has no memory of user mode";
     "0xC4/0xFA" "completion routine changed the IRQL";
     "0xC4/0xFB" "completion routine changed the thread's APC disable count";
@@ -144,11 +144,11 @@ pub static VERIFIER_CODES: [Documented; 142] = super::codes! {
     "0xC4/0x20024" "IrqlNtifsApcPassive" not "file systems only";
     "0xC4/0x40003" "CriticalRegions";
     "0xC4/0x40006" "QueuedSpinLock" by SPIN_LOCK_HELD "queued-spin-lock-held-at-return";
-    "0xC4/0x40007" "QueuedSpinLockRelease" by SPIN_LOCK_HELD "release-queued-spin-lock-twice";
+    "0xC4/0x40007" "QueuedSpinLockRelease" by LOCK_NOT_ACQUIRED "release-queued-spin-lock-twice";
     "0xC4/0x40009" "SpinLock";
-    "0xC4/0x4000B" "SpinlockRelease" by SPIN_LOCK_HELD "release-spin-lock-twice";
+    "0xC4/0x4000B" "SpinlockRelease" by LOCK_NOT_ACQUIRED "release-spin-lock-twice";
     "0xC4/0x4000E" "GuardedRegions";
-    "0xC4/0x4100B" "RequestedPowerIrp" not "function drivers only: a filter requests no power IRPs";
+    "0xC4/0x4100B" "RequestedPowerIrp";
     "0xC4/0x4100F" "IoSetCompletionExCompleteIrp";
     "0xC4/0x43006" "PnpRemove" by REMOVE_FAILED "fail-remove";
 };

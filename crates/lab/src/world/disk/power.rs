@@ -17,14 +17,14 @@ use crate::kernel::{
         irp::{IrpRecord, SL_PENDING_RETURNED},
     },
     layout::{device_object, io_stack_location, irp},
-    power::{DEVICE_POWER_STATE, POWER_DEVICE_D0, POWER_DEVICE_D3, QUERY_POWER, SET_POWER, WAIT_WAKE},
+    power::{
+        DEVICE_POWER_STATE, POWER_DEVICE_D0, POWER_DEVICE_D3, POWER_SEQUENCE, POWER_SYSTEM_WORKING, QUERY_POWER,
+        SET_POWER, WAIT_WAKE,
+    },
     scheduler::Dpc,
     status::{NtStatus, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL},
     trace::What,
 };
-
-/// PowerSystemWorking.
-pub(crate) const POWER_SYSTEM_WORKING: usize = 1;
 
 /// How long the medium takes to spin up at most.
 const SPIN_UP_NS: u64 = 200_000;
@@ -129,7 +129,8 @@ impl Disk {
                     self.set_system_power(machine, record, visit, state)
                 }
             }
-            _ => end(machine, record, visit, STATUS_SUCCESS),
+            POWER_SEQUENCE | SET_POWER | QUERY_POWER => end(machine, record, visit, STATUS_SUCCESS),
+            _ => end(machine, record, visit, irp::STATUS.get(record.address)),
         }
     }
 

@@ -46,6 +46,12 @@ pub(super) fn return_other_status(request: Request, conduct: Conduct) -> NtStatu
     conduct.choose(STATUS_UNSUCCESSFUL, status)
 }
 
+/// Returns what nobody has set a status to.
+pub(super) fn return_minus_one(request: Request, conduct: Conduct) -> NtStatus {
+    let status = request.refuse();
+    conduct.choose(-1, status)
+}
+
 /// Neither completes the IRP nor passes it on, and does not say that it is pending.
 pub(super) fn not_at_all(request: Request, conduct: Conduct) -> NtStatus {
     if conduct.offends() {
@@ -93,4 +99,12 @@ pub(super) fn break_point(request: Request, conduct: Conduct) -> NtStatus {
         DbgBreakPoint();
     }
     request.skip_and_call()
+}
+
+/// A word of memory that nobody has written to.
+const GARBAGE: NtStatus = 0xDDDD_DDDD_u32.cast_signed();
+
+/// Completes the IRP with what was in memory that nobody has written to.
+pub(super) fn with_garbage(request: Request, conduct: Conduct) -> NtStatus {
+    request.complete(conduct.choose(GARBAGE, STATUS_DEVICE_NOT_READY))
 }

@@ -1,9 +1,14 @@
 //! Offences with device objects: what a filter device does not take over in AddDevice from the device that it is attached
-//! to, and references.
+//! to, references, and timers.
+
+use core::{ffi::c_void, ptr};
 
 use crate::{
-    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, Target},
-    kernel::{IoGetAttachedDeviceReference, NtStatus, ObfDereferenceObject},
+    add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, Target, create},
+    kernel::{
+        IoDeleteDevice, IoGetAttachedDeviceReference, IoInitializeTimer, NtStatus, ObfDereferenceObject, STATUS_SUCCESS,
+    },
+    objects::Device,
     request::Request,
     switch::Conduct,
 };
@@ -28,6 +33,11 @@ pub(super) fn without_io_flags(plan: &mut Plan) {
     plan.inherited_flags &= !(DO_BUFFERED_IO | DO_DIRECT_IO);
 }
 
+/// Says of itself that buffers come with a request in both ways.
+pub(super) fn both_io_flags(plan: &mut Plan) {
+    plan.own_flags = DO_BUFFERED_IO | DO_DIRECT_IO;
+}
+
 /// Is of no known type, on a device that is of one.
 pub(super) fn without_type(plan: &mut Plan) {
     plan.inherits_type = false;
@@ -41,3 +51,29 @@ pub(super) fn leave_reference(request: Request, conduct: Conduct) -> NtStatus {
     }
     request.skip_and_call()
 }
+
+/// Gives a reference back once more than it took one.
+pub(super) fn give_back_twice(request: Request, conduct: Conduct) -> NtStatus {
+    let top = IoGetAttachedDeviceReference(request.device.lower());
+    ObfDereferenceObject(top.as_ptr());
+    if conduct.offends() {
+        ObfDereferenceObject(top.as_ptr());
+    }
+    request.skip_and_call()
+}
+
+/// Initialises the timer of a device again.
+pub(super) fn initialise_timer_twice(request: Request, conduct: Conduct) -> NtStatus {
+    // A device for this alone: one in a stack is started more than once.
+    let mut device = Device::NULL;
+    if create(request.device.driver(), &mut device) >= STATUS_SUCCESS {
+        IoInitializeTimer(device, tick, ptr::null_mut());
+        if conduct.offends() {
+            IoInitializeTimer(device, tick, ptr::null_mut());
+        }
+        IoDeleteDevice(device);
+    }
+    request.skip_and_call()
+}
+
+extern "system" fn tick(_device: Device, _context: *mut c_void) {}

@@ -33,14 +33,17 @@ fn raised<T>(conduct: Conduct, work: impl FnOnce() -> T) -> T {
 
 /// Opens a key of the registry.
 pub(super) fn open_key(request: Request, conduct: Conduct) -> NtStatus {
+    open_and_close_key(|open| raised(conduct, open));
+    request.skip_and_call()
+}
+
+/// Opens a key of the registry, in the way given, and closes it.
+pub(super) fn open_and_close_key(way: impl FnOnce(&mut dyn FnMut() -> NtStatus) -> NtStatus) {
     let mut handle = ptr::null_mut();
-    let opened = raised(conduct, || {
-        with_key_attributes(|attributes| ZwOpenKey(&mut handle, KEY_READ, attributes))
-    });
+    let opened = way(&mut || with_key_attributes(|attributes| ZwOpenKey(&mut handle, KEY_READ, attributes)));
     if opened >= STATUS_SUCCESS {
         ZwClose(handle);
     }
-    request.skip_and_call()
 }
 
 /// Opens a key of the registry, and leaves it open.

@@ -33,6 +33,18 @@ pub(super) fn detach_by_surprise(request: Request, conduct: Conduct) -> NtStatus
     status
 }
 
+/// Deletes the device while it is only known to be gone.
+pub(super) fn delete_by_surprise(request: Request, conduct: Conduct) -> NtStatus {
+    request.irp.set_status(STATUS_SUCCESS);
+    let status = request.skip_and_call_only();
+    request.release_lock();
+    if conduct.offends() {
+        request.detach();
+        request.delete();
+    }
+    status
+}
+
 /// Fails to go to sleep.
 pub(super) fn fail_power_down(request: Request, conduct: Conduct) -> NtStatus {
     fail_power(request, conduct, |state| state != POWER_SYSTEM_WORKING)

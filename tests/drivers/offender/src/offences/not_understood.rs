@@ -22,3 +22,11 @@ pub(super) fn change_status(request: Request, conduct: Conduct) -> NtStatus {
     }
     request.skip_and_call()
 }
+
+/// Passes the IRP on with an information of this driver's own.
+pub(super) fn change_information(request: Request, conduct: Conduct) -> NtStatus {
+    if conduct.offends() {
+        request.irp.set_information(request.irp.information().wrapping_add(1));
+    }
+    request.skip_and_call()
+}

@@ -6,7 +6,7 @@ use crate::{
     kernel::{
         EXECUTIVE, Event, FALSE, IofCallDriver, IofCompleteRequest, KERNEL_MODE, KeInitializeEvent, KeSetEvent,
         KeWaitForSingleObject, NO_INCREMENT, NOTIFICATION_EVENT, NtStatus, STATUS_MORE_PROCESSING_REQUIRED,
-        STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+        STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
     },
     objects::{Device, Irp},
     request::Request,
@@ -53,12 +53,21 @@ fn remove_with(request: Request, detachments: u32, deletions: u32) -> NtStatus {
 
 /// Removes the device properly, and fails the request all the same, which may not fail.
 pub(super) fn fail(request: Request, conduct: Conduct) -> NtStatus {
+    end_with(request, conduct, STATUS_UNSUCCESSFUL)
+}
+
+/// Removes the device properly, and says that it has not understood the request.
+pub(super) fn say_not_supported(request: Request, conduct: Conduct) -> NtStatus {
+    end_with(request, conduct, STATUS_NOT_SUPPORTED)
+}
+
+fn end_with(request: Request, conduct: Conduct, wrong: NtStatus) -> NtStatus {
     request.irp.set_status(STATUS_SUCCESS);
     let status = send_and_wait(request.irp, request.device.lower());
     request.wait_for_others();
     request.detach();
     request.delete();
-    let status = conduct.choose(STATUS_UNSUCCESSFUL, status);
+    let status = conduct.choose(wrong, status);
     request.irp.set_status(status);
     IofCompleteRequest(request.irp, NO_INCREMENT);
     status
