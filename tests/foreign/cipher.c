@@ -3,6 +3,21 @@
 #define FILTER_FIELDS volatile LONG Swapped;
 #include "filter.h"
 
+/* What is done to the data of a write in its own buffer. */
+#ifndef BORROW
+#define BORROW(Irp, Address) (void)0
+#endif
+
+/* What becomes of the MDL of a write that is over. */
+#ifndef FREE_MDL
+#define FREE_MDL(Mdl) IoFreeMdl(Mdl)
+#endif
+
+/* What is undone at once where there is no MDL; the rest follows. */
+#ifndef UNDO
+#define UNDO(Data) (void)(Data)
+#endif
+
 #define KEY 0
 
 typedef struct {
@@ -66,7 +81,7 @@ static NTSTATUS NTAPI WriteDone(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
         IoMarkIrpPending(Irp);
     Irp->MdlAddress = swap->OldMdl;
     Irp->AssociatedIrp.SystemBuffer = swap->OldSystemBuffer;
-    IoFreeMdl(swap->Mdl);
+    FREE_MDL(swap->Mdl);
     ExFreePoolWithTag(swap->Data, TAG);
     ExFreePoolWithTag(swap, TAG);
     IoReleaseRemoveLock(&filter->RemoveLock, Irp);
@@ -95,11 +110,13 @@ static SWAP *Swap(FILTER *Filter, PIRP Irp, ULONG Length)
     if (swap->Mdl == NULL)
         goto fail_data;
     MmBuildMdlForNonPagedPool(swap->Mdl);
+    BORROW(Irp, from);
     for (i = 0; i < Length; i++)
         swap->Data[i] = from[i] ^ KEY;
     return swap;
 
 fail_data:
+    UNDO(swap->Data);
     ExFreePoolWithTag(swap->Data, TAG);
 fail:
     ExFreePoolWithTag(swap, TAG);

@@ -3,6 +3,16 @@
 #define FILTER_FIELDS IO_CSQ Queue; LIST_ENTRY List; KSPIN_LOCK Lock; KTIMER Timer; KDPC Dpc; ULONG Held;
 #include "filter.h"
 
+/* What REMOVE_DEVICE does about the timer. */
+#ifndef STOP_TIMER
+#define STOP_TIMER(Filter) KeCancelTimer(&(Filter)->Timer)
+#endif
+
+/* What the DPC does besides. */
+#ifndef AT_TICK
+#define AT_TICK(Filter) (void)(Filter)
+#endif
+
 static NTSTATUS NTAPI Insert(PIO_CSQ Csq, PIRP Irp, PVOID Context)
 {
     FILTER *filter = CONTAINING_RECORD(Csq, FILTER, Queue);
@@ -72,6 +82,7 @@ static VOID NTAPI Tick(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument
     (void)Dpc;
     (void)Argument1;
     (void)Argument2;
+    AT_TICK((FILTER *)Context);
     Drain(Context);
 }
 
@@ -143,6 +154,6 @@ static NTSTATUS FilterStarted(FILTER *Filter)
 
 static void FilterRemoved(FILTER *Filter)
 {
-    KeCancelTimer(&Filter->Timer);
+    STOP_TIMER(Filter);
     KeFlushQueuedDpcs();
 }

@@ -3,6 +3,16 @@
 #define FILTER_FIELDS PIO_WORKITEM Item; LIST_ENTRY Finished; KSPIN_LOCK Lock; BOOLEAN Queued; ULONG64 Bytes;
 #include "filter.h"
 
+/* What REMOVE_DEVICE does about the work item. */
+#ifndef FREE_ITEM
+#define FREE_ITEM(Filter) IoFreeWorkItem((Filter)->Item)
+#endif
+
+/* What the work item does where it has completed a request. */
+#ifndef END
+#define END(Irp) (void)0
+#endif
+
 static VOID NTAPI Work(PDEVICE_OBJECT Device, PVOID Context)
 {
     FILTER *filter = Context;
@@ -22,6 +32,7 @@ static VOID NTAPI Work(PDEVICE_OBJECT Device, PVOID Context)
         filter->Bytes += irp->IoStatus.Information;
         KeReleaseSpinLock(&filter->Lock, irql);
         IoCompleteRequest(irp, IO_DISK_INCREMENT);
+        END(irp);
         IoReleaseRemoveLock(&filter->RemoveLock, irp);
     }
     /* The one that was taken for the work item itself. */
@@ -87,5 +98,5 @@ static NTSTATUS FilterStarted(FILTER *Filter) { (void)Filter; return STATUS_SUCC
 
 static void FilterRemoved(FILTER *Filter)
 {
-    IoFreeWorkItem(Filter->Item);
+    FREE_ITEM(Filter);
 }

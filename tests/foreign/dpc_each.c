@@ -3,6 +3,11 @@
 #define FILTER_FIELDS struct LANE *Lanes; ULONG Count; KSPIN_LOCK Outer; KSPIN_LOCK Inner; ULONG64 Sequence; ULONG Depth;
 #include "filter.h"
 
+/* What the DPC looks at besides. */
+#ifndef PEEK
+#define PEEK(Filter) (void)(Filter)
+#endif
+
 typedef struct LANE {
     KDPC Dpc;
     LIST_ENTRY Finished;
@@ -33,6 +38,7 @@ static VOID NTAPI Finish(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argume
         PIRP irp = CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry);
 
         Count(filter, -1);
+        PEEK(filter);
         IoCompleteRequest(irp, IO_DISK_INCREMENT);
         IoReleaseRemoveLock(&filter->RemoveLock, irp);
     }

@@ -3,6 +3,11 @@
 #define FILTER_FIELDS NPAGED_LOOKASIDE_LIST Records; LOOKASIDE_LIST_EX Notes; LIST_ENTRY History; KSPIN_LOCK Lock; ULONG Kept;
 #include "filter.h"
 
+/* What becomes of the list. */
+#ifndef DELETE_RECORDS
+#define DELETE_RECORDS(Filter) ExDeleteNPagedLookasideList(&(Filter)->Records)
+#endif
+
 #define MOST_KEPT 32
 
 typedef struct {
@@ -131,6 +136,6 @@ static NTSTATUS FilterStarted(FILTER *Filter) { (void)Filter; return STATUS_SUCC
 static void FilterRemoved(FILTER *Filter)
 {
     Forget(Filter);
-    ExDeleteNPagedLookasideList(&Filter->Records);
+    DELETE_RECORDS(Filter);
     ExDeleteLookasideListEx(&Filter->Notes);
 }

@@ -3,6 +3,11 @@
 #define FILTER_FIELDS LIST_ENTRY Held; KSPIN_LOCK Lock; KTIMER Timer; KDPC Dpc;
 #include "filter.h"
 
+/* Whether a request that is taken out is not being cancelled. */
+#ifndef IS_OURS
+#define IS_OURS(Irp) (IoSetCancelRoutine(Irp, NULL) != NULL)
+#endif
+
 static VOID NTAPI Cancel(PDEVICE_OBJECT Device, PIRP Irp)
 {
     FILTER *filter = Device->DeviceExtension;
@@ -35,7 +40,7 @@ static PIRP Take(FILTER *filter)
     for (entry = filter->Held.Flink; entry != &filter->Held; entry = entry->Flink) {
         PIRP irp = CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry);
 
-        if (IoSetCancelRoutine(irp, NULL) != NULL) {
+        if (IS_OURS(irp)) {
             RemoveEntryList(entry);
             taken = irp;
             break;

@@ -2,6 +2,16 @@
 
 #include <ddk/ntddk.h>
 
+/* How long a request that was sent down is waited for. */
+#ifndef PATIENCE
+#define PATIENCE NULL
+#endif
+
+/* What tells the I/O manager of a request that is held. */
+#ifndef MARK_HELD
+#define MARK_HELD(Irp) IoMarkIrpPending(Irp)
+#endif
+
 typedef enum { NotStarted, Started, Holding, Removed } STATE;
 
 typedef struct {
@@ -111,7 +121,7 @@ static NTSTATUS NTAPI Io(PDEVICE_OBJECT Device, PIRP Irp)
             Unuse(extension);
             return status;
         }
-        IoMarkIrpPending(Irp);
+        MARK_HELD(Irp);
         InsertTailList(&extension->Held, &Irp->Tail.Overlay.ListEntry);
         KeReleaseSpinLock(&extension->Lock, irql);
         return STATUS_PENDING;
@@ -165,7 +175,7 @@ static NTSTATUS SendAndWait(EXTENSION *Extension, PIRP Irp)
     IoSetCompletionRoutine(Irp, Wake, &event, TRUE, TRUE, TRUE);
     status = IoCallDriver(Extension->Below, Irp);
     if (status == STATUS_PENDING) {
-        KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
+        KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, PATIENCE);
         status = Irp->IoStatus.Status;
     }
     return status;

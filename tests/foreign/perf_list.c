@@ -10,6 +10,11 @@ typedef struct {
 #define FILTER_FIELDS LIST_ENTRY Link; FIGURES *Figures; ULONG Processors; FIGURES Sum; ULONG InFlight;
 #include "filter.h"
 
+/* What takes a device out of the list. */
+#ifndef UNLINK
+#define UNLINK(Filter) RemoveEntryList(&(Filter)->Link)
+#endif
+
 static LIST_ENTRY Devices;
 static FAST_MUTEX DevicesLock;
 static KEVENT Stop;
@@ -132,7 +137,7 @@ static NTSTATUS FilterStarted(FILTER *Filter) { (void)Filter; return STATUS_SUCC
 static void FilterRemoved(FILTER *Filter)
 {
     ExAcquireFastMutex(&DevicesLock);
-    RemoveEntryList(&Filter->Link);
+    UNLINK(Filter);
     ExReleaseFastMutex(&DevicesLock);
     ExFreePoolWithTag(Filter->Figures, TAG);
 }

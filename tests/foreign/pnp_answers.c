@@ -4,6 +4,11 @@
     BOOLEAN NoDisable; ULONG Asked;
 #include "filter.h"
 
+/* What becomes of the name of the interface. */
+#ifndef FREE_NAME
+#define FREE_NAME(Name) RtlFreeUnicodeString(Name)
+#endif
+
 static const GUID Guid = { 0x1c9dd2a5, 0x5f0b, 0x4d1e, { 0x9a, 0x11, 0x30, 0x62, 0x7e, 0x44, 0x0c, 0x51 } };
 
 static NTSTATUS NTAPI AskedDone(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
@@ -157,5 +162,5 @@ static NTSTATUS FilterStarted(FILTER *Filter)
 static void FilterRemoved(FILTER *Filter)
 {
     if (Filter->HasInterface)
-        RtlFreeUnicodeString(&Filter->Interface);
+        FREE_NAME(&Filter->Interface);
 }

@@ -4,6 +4,21 @@
     ULONG Asked;
 #include "filter.h"
 
+/* What REMOVE_DEVICE undoes. */
+#ifndef DELETE_STATE
+#define DELETE_STATE(Filter) ExDeleteResourceLite(&(Filter)->State)
+#endif
+
+/* What follows a Plug and Play request. */
+#ifndef AFTER_PNP
+#define AFTER_PNP(Filter, Minor) (void)0
+#endif
+
+/* What a control request gives back that failed or pends. */
+#ifndef GIVE_BACK
+#define GIVE_BACK(Filter) (ExReleaseResourceLite(&(Filter)->State), KeLeaveCriticalRegion())
+#endif
+
 static void SetRunning(FILTER *Filter, BOOLEAN Running)
 {
     PAGED_CODE();
@@ -20,10 +35,13 @@ static NTSTATUS Pnp(PDEVICE_OBJECT Device, PIRP Irp)
 {
     FILTER *filter = Device->DeviceExtension;
     UCHAR minor = IoGetCurrentIrpStackLocation(Irp)->MinorFunction;
+    NTSTATUS status;
 
     if (minor == IRP_MN_STOP_DEVICE || minor == IRP_MN_SURPRISE_REMOVAL)
         SetRunning(filter, FALSE);
-    return FilterPnp(Device, Irp);
+    status = FilterPnp(Device, Irp);
+    AFTER_PNP(filter, minor);
+    return status;
 }
 
 static NTSTATUS Create(PDEVICE_OBJECT Device, PIRP Irp)
@@ -56,6 +74,10 @@ static NTSTATUS Control(PDEVICE_OBJECT Device, PIRP Irp)
         ExReleaseFastMutex(&filter->Names);
     }
     status = FilterPass(Device, Irp);
+    if (status != STATUS_SUCCESS) {
+        GIVE_BACK(filter);
+        return status;
+    }
     ExReleaseResourceLite(&filter->State);
     KeLeaveCriticalRegion();
     return status;
@@ -83,5 +105,5 @@ static NTSTATUS FilterStarted(FILTER *Filter)
 
 static void FilterRemoved(FILTER *Filter)
 {
-    ExDeleteResourceLite(&Filter->State);
+    DELETE_STATE(Filter);
 }

@@ -3,6 +3,16 @@
 #define FILTER_FIELDS EX_RUNDOWN_REF Uses; volatile LONG64 Reads, Writes, Refused;
 #include "filter.h"
 
+/* What gives back the protection of a request that is over. */
+#ifndef RELEASE
+#define RELEASE(Filter, Irp) ExReleaseRundownProtection(&(Filter)->Uses)
+#endif
+
+/* Whether a request goes on whose completion routine was refused. */
+#ifndef ON_REFUSAL
+#define ON_REFUSAL 0
+#endif
+
 static NTSTATUS NTAPI Done(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
 {
     FILTER *filter = Context;
@@ -14,7 +24,7 @@ static NTSTATUS NTAPI Done(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
         InterlockedIncrement64(&filter->Reads);
     else
         InterlockedIncrement64(&filter->Writes);
-    ExReleaseRundownProtection(&filter->Uses);
+    RELEASE(filter, Irp);
     return STATUS_CONTINUE_COMPLETION;
 }
 
@@ -27,7 +37,7 @@ static NTSTATUS ReadWrite(PDEVICE_OBJECT Device, PIRP Irp)
         return FilterComplete(Irp, STATUS_DELETE_PENDING);
     IoCopyCurrentIrpStackLocationToNext(Irp);
     status = IoSetCompletionRoutineEx(Device, Irp, Done, filter, TRUE, TRUE, TRUE);
-    if (!NT_SUCCESS(status)) {
+    if (!NT_SUCCESS(status) && !ON_REFUSAL) {
         InterlockedIncrement64(&filter->Refused);
         status = FilterComplete(Irp, status);
         ExReleaseRundownProtection(&filter->Uses);

@@ -1,4 +1,4 @@
-/* expect: 0xC1. Marks a write pending when it has skipped its stack location: the mark lands in the one above, which nobody has. */
+/* expect: 0xC1 in mixed. Marks a write pending when it has skipped its stack location: the mark lands in the one above, which nobody has. */
 
 #define FILTER_FIELDS IO_CSQ Queue; LIST_ENTRY List; KSPIN_LOCK Lock; KTIMER Timer; KDPC Dpc; ULONG Held;
 #include "filter.h"

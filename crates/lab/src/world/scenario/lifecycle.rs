@@ -64,9 +64,11 @@ impl Machine {
                 self.nap(&stacks, random);
             }
             let index = random.index(lives.len());
-            lives[index] = match lives[index].take() {
-                None => self.appear(&storm, names[index]),
-                Some(life) => self.go_on(life, &storm),
+            let life = lives[index].take();
+            let has_other = lives.iter().any(Option::is_some);
+            lives[index] = match life {
+                None => self.appear(&storm, names[index], has_other),
+                Some(life) => self.go_on(life, &storm, has_other),
             };
             self.sleep_until(self.clock.now_ns() + random.below(100_000));
         }
@@ -85,7 +87,7 @@ impl Machine {
     }
 
     /// A disk is plugged in.
-    fn appear(&'static self, storm: &Storm<'_>, name: &'static str) -> Option<Life> {
+    fn appear(&'static self, storm: &Storm<'_>, name: &'static str, has_other: bool) -> Option<Life> {
         let random = storm.random;
         let habits = Habits {
             at_once_per_mille: if storm.perturbations.pending { 0 } else { 250 },
@@ -101,19 +103,25 @@ impl Machine {
             random,
         );
         let stack = self.make_disk(kind);
-        self.join(stack, kind, random)
+        self.join(stack, kind, random, has_other)
     }
 
-    /// Calls AddDevice. A stack that a driver does not join for want of memory is taken away.
-    fn join(&'static self, mut stack: DeviceStack, kind: DiskKind, random: &Random) -> Option<Life> {
+    /// Calls AddDevice. A stack that a driver does not join is taken away: it may have too little memory, and where it has
+    /// another device it need not serve this one.
+    fn join(&'static self, mut stack: DeviceStack, kind: DiskKind, random: &Random, has_other: bool) -> Option<Life> {
         let failing = self.set_failing(false);
         let may_fail = failing && random.chance(250);
         self.set_failing(may_fail);
-        let joined = self.add_device(&mut stack, may_fail);
+        let joined = self.add_device(&mut stack, may_fail || has_other);
         self.set_failing(failing);
         self.reporter.count("AddDevice", 1);
         if !joined {
-            self.reporter.count("AddDevice failed for lack of resources", 1);
+            let reason = if may_fail {
+                "AddDevice failed for lack of resources"
+            } else {
+                "AddDevice refused a device beside another"
+            };
+            self.reporter.count(reason, 1);
             self.discard_stack(&stack);
             return None;
         }
@@ -126,7 +134,7 @@ impl Machine {
     }
 
     /// Something happens to a device.
-    fn go_on(&'static self, mut life: Life, storm: &Storm<'_>) -> Option<Life> {
+    fn go_on(&'static self, mut life: Life, storm: &Storm<'_>, has_other: bool) -> Option<Life> {
         let random = storm.random;
         if random.chance(life.walk.removal_per_mille()) {
             self.take_away(&mut life);
@@ -137,7 +145,7 @@ impl Machine {
             // It was disabled only, and is enabled again.
             self.reporter.count("devices added again", 1);
             self.make_disk_again(&mut life.stack, life.kind);
-            return self.join(life.stack, life.kind, random);
+            return self.join(life.stack, life.kind, random, has_other);
         }
         if life.walk.is_started() && random.chance(150) {
             let usage = UsageType::ALL[random.index(UsageType::ALL.len())];
