@@ -12,6 +12,7 @@ mod following;
 mod interleaved;
 mod layout;
 mod lifecycle;
+mod policy;
 mod remove;
 mod statistics;
 mod support;

@@ -16,7 +16,7 @@ use policy::configuration::{Keys, Setting};
 use crate::{
     conformance, gate,
     in_lab::{self, DocumentPart},
-    inf, quotes,
+    inf, policy_table, quotes,
 };
 
 /// Writes every generated part of the checkout at `root` anew, and that made from the caller's `commands`.
@@ -43,6 +43,7 @@ pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
         ),
     ];
     parts.extend(in_lab::document_parts(root)?);
+    parts.extend(policy_table::document_parts());
     parts.extend(quotes::document_parts(root)?);
     write(root, parts, check_only)
 }

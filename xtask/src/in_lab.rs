@@ -122,6 +122,18 @@ mod here {
         docs::write(root, rules::parts(root)?, check_only)
     }
 
+    /// The table of what can be played with a driver.
+    fn scenarios() -> String {
+        let mut table = String::from("| scenario | requests a run | what is played |\n|---|---|---|\n");
+        for scenario in &lab::SCENARIOS {
+            table.push_str(&format!(
+                "| `{}` | {} | {} |\n",
+                scenario.name, scenario.requests, scenario.about
+            ));
+        }
+        table
+    }
+
     /// The parts of documents that are made from the lab's code.
     ///
     /// # Errors
@@ -138,6 +150,11 @@ mod here {
         let example = example.split_once("\n\n").map_or("", |(_, code)| code);
         let mut parts = rules::parts(root)?;
         parts.push(part("test", "rust", example));
+        parts.push(DocumentPart {
+            document: "docs/lab.md",
+            name: "scenarios",
+            contents: scenarios(),
+        });
         parts.push(part("functions", "text", &wrapped(&lab::functions())));
         parts.push(part("commands", "text", &lab::cli::help()));
         Ok(parts)

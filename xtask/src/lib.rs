@@ -12,6 +12,7 @@ pub mod in_lab;
 pub mod inf;
 pub mod lints;
 pub mod package;
+mod policy_table;
 pub mod process;
 mod quotes;
 pub mod reproduce;

@@ -59,8 +59,8 @@ const PLANTED_MISCOUNT: Planted = Planted {
     code: "view.status().to_raw() & 0,",
 };
 
-/// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the rule that the lab has to name. Both
-/// rules of the mission are among them.
+/// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the rule that the lab has to name. The two
+/// rules of docs/irp-ownership.md are among them.
 const PLANTED_VIOLATIONS: [(Planted, &str); 4] = [
     (
         Planted {

@@ -92,6 +92,33 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
+/// The table, for the documentation.
+pub(super) fn markdown() -> String {
+    let list = |names: &[&str]| match names {
+        [] => "nothing".to_owned(),
+        names => names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let mut table =
+        String::from("| package in | may use of this repository | and of Microsoft's crates |\n|---|---|---|\n");
+    for layer in LAYERS {
+        let folder = if layer.folder.is_empty() {
+            "the root, with `src`: the driver".to_owned()
+        } else {
+            format!("`{}`", layer.folder)
+        };
+        table.push_str(&format!(
+            "| {folder} | {} | {} |\n",
+            list(layer.members),
+            list(layer.wdk)
+        ));
+    }
+    table
+}
+
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let metadata = MetadataCommand::new()
         .manifest_path(tree.root.join("Cargo.toml"))

@@ -3,6 +3,7 @@
 //! They see text and syntax, not types: what needs a type to be judged is clippy's or the
 //! compiler's business. Nothing is changed, only told.
 
+mod document_links;
 mod field_access;
 mod file_head;
 mod imports_who;
@@ -37,11 +38,18 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Which package may depend on which, for the documentation.
+#[must_use]
+pub fn layers_markdown() -> String {
+    imports_who::markdown()
+}
+
 /// Runs every check on the repository at `root`; nothing found means that it is clean.
 pub fn run(root: &Path) -> Result<Vec<Finding>> {
     let tree = Tree::read(root)?;
     let mut findings = Vec::new();
     for check in [
+        document_links::check,
         field_access::check,
         file_head::check,
         imports_who::check,
