@@ -58,7 +58,9 @@ fn broken(tree: &Tree, from: &SourceFile, target: &str) -> Option<String> {
         return Some(format!("the link leads to {to}, which is not there"));
     }
     let has_heading = |document: &SourceFile| {
-        let mut headings = prose(&document.text).filter_map(|(_, line)| line.starts_with('#').then(|| anchor(line)));
+        let mut headings = prose(&document.text)
+            .filter(|(_, line)| line.starts_with('#'))
+            .map(|(_, line)| anchor(line));
         headings.any(|anchor| anchor == heading)
     };
     let found = heading.is_empty() || tree.files.iter().any(|file| file.path == to && has_heading(file));

@@ -21,6 +21,7 @@ struct Slab {
 impl Slab {
     fn with_free(free: usize) -> Arc<Self> {
         let shards = [Shard::new()];
+        assert!(shards[0].is_free());
         for _ in free..SLOTS_PER_SHARD {
             take(&shards, 0).expect("a slot is free");
         }

@@ -37,8 +37,10 @@ mod one_processor {
                 let all = (0..count).flat_map(|shard| (0..SLOTS_PER_SHARD).map(move |place| (shard, place)));
                 assert!(taken.iter().copied().eq(all), "{count} shards, hint {hint}");
                 for (shard, place) in taken {
+                    assert!(!shards[shard].is_free(), "slot {place} is taken");
                     assert!(shards[shard].give_back(place));
                 }
+                assert!(shards.iter().all(Shard::is_free));
             }
         }
     }
