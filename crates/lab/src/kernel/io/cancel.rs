@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::irp::{IrpRecord, Owner};
+use super::irp::IrpRecord;
 use crate::kernel::{
     Machine,
     layout::{io_stack_location, irp},
