@@ -16,8 +16,8 @@ const MAJORS: u8 = 0x1C;
 /// Of the minor functions of PnP those that nobody has defined; of others, whatever there may be.
 const MINORS: [u8; 4] = [0x20, 0x3F, 0x7F, 0xFE];
 
-/// DO_BUFFERED_IO, DO_DIRECT_IO, both, and neither.
-const FLAGS: [u32; 4] = [0x4, 0x10, 0x14, 0];
+/// DO_BUFFERED_IO, DO_DIRECT_IO, and neither.
+const FLAGS: [u32; 3] = [0x4, 0x10, 0];
 
 /// Nothing, less than a sector, and more than there is.
 const LENGTHS: [u32; 3] = [0, 1, u32::MAX];

@@ -7,6 +7,7 @@
 
 mod absurd;
 mod below;
+mod configured;
 mod figures;
 mod points;
 mod seeded;

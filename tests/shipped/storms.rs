@@ -52,7 +52,7 @@ fn accompany(world: &World, filter: Device) -> Rc<RefCell<Traffic>> {
                 Answer::complete(STATUS_SUCCESS),
                 Answer::complete_after(BELOW, STATUS_SUCCESS),
             ] {
-                let next = (seen.borrow().sent.len() + 1) / 2 % REQUESTS.len();
+                let next = seen.borrow().sent.len().div_ceil(2) % REQUESTS.len();
                 world.answer_next(answer);
                 let sent = world.send(filter, REQUESTS[next]());
                 seen.borrow_mut().sent.push(sent);

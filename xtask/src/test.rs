@@ -61,7 +61,7 @@ const PLANTED_MISCOUNT: Planted = Planted {
 
 /// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the rule that the lab has to name. The two
 /// rules of docs/irp-ownership.md are among them.
-const PLANTED_VIOLATIONS: [(Planted, &str); 4] = [
+const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
     (
         Planted {
             name: "a registration whose refusal is ignored",
@@ -97,6 +97,42 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 4] = [
             code: "context.done(device.device(), View { irp, routine }); core::mem::forget(device);",
         },
         "SDV/RemoveLock",
+    ),
+    (
+        Planted {
+            name: "a removal that waits for nobody",
+            file: "crates/wdm/src/remove_device.rs",
+            place: "let device = unsafe { device.release_and_wait(&irql) };",
+            code: "let kept = device.device().again(); drop(device); let device = kept;",
+        },
+        "SDV/RemoveLockMnRemove",
+    ),
+    (
+        Planted {
+            name: "a device that is deleted and was not detached",
+            file: "crates/wdm/src/device.rs",
+            place: "unsafe { IoDetachDevice(lower.as_ptr()) };",
+            code: "let _ = lower;",
+        },
+        "0xC9/0x201",
+    ),
+    (
+        Planted {
+            name: "a removal that frees nothing of what the device had",
+            file: "crates/wdm/src/device.rs",
+            place: "unsafe { ptr::drop_in_place(Extension::state(self.extension())) };",
+            code: "",
+        },
+        "0xC4/0x62",
+    ),
+    (
+        Planted {
+            name: "a device that never says that it is initialised",
+            file: "crates/wdm/src/add_device.rs",
+            place: "flags.fetch_and(!DO_DEVICE_INITIALIZING, Ordering::Release);",
+            code: "let _ = flags;",
+        },
+        "0xC9/0x243",
     ),
 ];
 
