@@ -3,11 +3,6 @@
 #define FILTER_FIELDS volatile LONG Swapped;
 #include "filter.h"
 
-/* What is done to the data of a write in its own buffer. */
-#ifndef BORROW
-#define BORROW(Irp, Address) (void)0
-#endif
-
 /* What becomes of the MDL of a write that is over. */
 #ifndef FREE_MDL
 #define FREE_MDL(Mdl) IoFreeMdl(Mdl)
@@ -110,7 +105,6 @@ static SWAP *Swap(FILTER *Filter, PIRP Irp, ULONG Length)
     if (swap->Mdl == NULL)
         goto fail_data;
     MmBuildMdlForNonPagedPool(swap->Mdl);
-    BORROW(Irp, from);
     for (i = 0; i < Length; i++)
         swap->Data[i] = from[i] ^ KEY;
     return swap;
