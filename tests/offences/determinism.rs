@@ -9,7 +9,7 @@ use crate::offender;
 ///
 /// It says that a log made here is the one that is made on any other machine and with any other compiler. It changes with
 /// the lab: with what takes time, is logged, or is drawn from the seed. Then put the new value here.
-const LOG_HASH_OF_SEED_1: &str = "71d58e4c115e3b91";
+const LOG_HASH_OF_SEED_1: &str = "50c1de8b6127b8a5";
 
 /// The tests.
 pub(crate) fn trials() -> Vec<Trial> {

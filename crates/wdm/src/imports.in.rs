@@ -61,14 +61,18 @@ kernel_imports! {
         MmMapLockedPagesSpecifyCache(8, 1, 4, 8, 4, 4) -> 8;
         MmUnmapLockedPages(8, 8);
         ObfDereferenceObject(8) -> 8;
-        ZwClose(8) -> 4;
-        ZwOpenKey(8, 4, 8) -> 4;
-        ZwQueryValueKey(8, 8, 4, 8, 4, 8) -> 4;
     }
 
     "HAL.dll" {
         // Which of the two a link names is up to its import libraries.
         KeQueryPerformanceCounter(8) -> 8, also "ntoskrnl.exe";
+    }
+
+    // Exported there for user mode; a driver has the kernel's own of the name.
+    "ntdll.dll" {
+        ZwClose(8) -> 4, also "ntoskrnl.exe";
+        ZwOpenKey(8, 4, 8) -> 4, also "ntoskrnl.exe";
+        ZwQueryValueKey(8, 8, 4, 8, 4, 8) -> 4, also "ntoskrnl.exe";
     }
 
     // Not in the metadata, each with the reason why it is allowed all the same.

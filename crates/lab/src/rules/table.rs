@@ -108,11 +108,11 @@ rules! {
     "A dispatch routine that returns STATUS_PENDING has marked the IRP, or a lower driver has it.";
     MARKED_NOT_PENDING: "0xC9/0x23E" "IoMarkIrpPending without STATUS_PENDING", DV, Fatal, "marked-not-pending", enforced by "Irp, Held" in "MarkIrpPending";
     "A dispatch routine that marks the IRP pending returns STATUS_PENDING.";
-    QUEUED_UNMARKED: "SDV/MarkingQueuedIrps" "MarkingQueuedIrps", SDV, Fatal, "mark-after-queueing";
+    QUEUED_UNMARKED: "SDV/MarkingQueuedIrps" "MarkingQueuedIrps", SDV, Fatal, "mark-after-queueing", enforced by "Held" in "MarkingQueuedIrps";
     "A dispatch routine that puts an IRP into a list under a spin lock, and returns STATUS_PENDING, marks the IRP before it releases the lock.";
-    QUEUED_INTERLOCKED_UNMARKED: "SDV/MarkingInterlockedQueuedIrps" "MarkingInterlockedQueuedIrps", SDV, Fatal, "mark-after-interlocked-queueing";
+    QUEUED_INTERLOCKED_UNMARKED: "SDV/MarkingInterlockedQueuedIrps" "MarkingInterlockedQueuedIrps", SDV, Fatal, "mark-after-interlocked-queueing", enforced by "Queue, Irp" in "MarkingInterlockedQueuedIrps";
     "A dispatch routine that puts an IRP into a list with ExInterlockedInsertTailList or its like, and returns STATUS_PENDING, marks the IRP before.";
-    CANCEL_NOT_LOOKED_AT: "SDV/IrpCancelField" "IrpCancelField", SDV, Fatal, "set-cancel-routine-too-late";
+    CANCEL_NOT_LOOKED_AT: "SDV/IrpCancelField" "IrpCancelField", SDV, Fatal, "set-cancel-routine-too-late", enforced by "Queue, Queued, Held" in "IrpCancelField";
     "Who sets a cancel routine looks at Irp->Cancel then: nobody calls the routine of an IRP that was cancelled before. Found where the IRP is never completed.";
     ROUTINE_OF_UNLOADABLE: "SDV/IoSetCompletionRoutineNonPnpDriver" "IoSetCompletionRoutineNonPnpDriver", SDV, Warning, "register-plainly-without-pnp";
     "A driver without AddDevice that can be unloaded sets its completion routines with IoSetCompletionRoutineEx, which keeps its image until they have returned. One that waits by other means is right as well.";
@@ -139,7 +139,7 @@ rules! {
     REMOVE_FAILED: "0xC9/0x306" "REMOVE_DEVICE completed with failure", DV, Fatal, "fail-remove", enforced by "Request, RemoveDevice, MustSucceed" in "PnpRemove";
     "REMOVE_DEVICE does not fail.";
 
-    PNP_NOTICE_FAILED: "0xC4/0x43006" "PnpRemove", DV, Fatal, "fail-cancel-remove";
+    PNP_NOTICE_FAILED: "0xC4/0x43006" "PnpRemove", DV, Fatal, "fail-cancel-remove", enforced by "Request, RemoveDevice, MustSucceed" in "PnpRemove";
     "SURPRISE_REMOVAL, STOP_DEVICE, CANCEL_STOP_DEVICE and CANCEL_REMOVE_DEVICE do not fail, also where memory runs out. A driver may not leave them at STATUS_NOT_SUPPORTED.";
     DETACHED_BY_SURPRISE: "0xC9/0x241" "detached in SURPRISE_REMOVAL", DV, Fatal, "remove-by-surprise", enforced by "RemoveDevice, MustSucceed, Request" in "PnpSurpriseRemove";
     "A device is not detached for SURPRISE_REMOVAL: REMOVE_DEVICE is still to come.";
@@ -245,7 +245,7 @@ rules! {
     "Guarded regions are entered and left at APC_LEVEL or below. The rule is for critical regions too, which Driver Verifier's other checks have as 0xC4/0x11A and 0xC4/0x11B.";
     KERNEL_ABOVE_DISPATCH: "0xC4/0x20011" "IrqlKeDispatchLte", DV, Fatal, "clear-event-above-dispatch", enforced by "SpinLock, Dispatch" in "IrqlKeDispatchLte";
     "Events are cleared, timers set and cancelled and mutexes released at DISPATCH_LEVEL or below.";
-    EVENT_SET_AT_BAD_IRQL: "0xC4/0x20016" "IrqlKeSetEvent", DV, Fatal, "set-event-above-dispatch";
+    EVENT_SET_AT_BAD_IRQL: "0xC4/0x20016" "IrqlKeSetEvent", DV, Fatal, "set-event-above-dispatch", enforced by "Event, Dispatch" in "IrqlKeSetEvent";
     "KeSetEvent is called at DISPATCH_LEVEL or below, and at APC_LEVEL or below where a wait is to follow at once.";
     MEMORY_ABOVE_APC: "0xC4/0x20019" "IrqlMmApcLte", DV, Fatal, "allocate-noncached-at-dispatch";
     "Noncached memory is allocated and freed, and a driver's sections locked and unlocked, at APC_LEVEL or below.";
@@ -361,7 +361,7 @@ rules! {
     "Each acquisition of a remove lock is released, when the IRP that it was for has been completed at the latest. Releasing it in the completion routine is right; the letter of RemoveLockRelease2 and its like, which want it released in dispatch, is not applied.";
     FORWARDED_UNLOCKED: "SDV/RemoveLockForward" "RemoveLockForward", SDV, Warning, "forward-pnp-unlocked", enforced by "PnpQuestion" in "RemoveLockForward";
     "A driver that acquires a remove lock for its requests holds it when it sends one on, of PnP, READ, WRITE, DEVICE_CONTROL or INTERNAL_DEVICE_CONTROL. One that has waited for the lock in REMOVE_DEVICE may send that on.";
-    FORWARDED_WITHOUT_LOCK: "SDV/RemoveLockForward2" "RemoveLockForward2", SDV, Fatal, "forward-pnp-after-refusal";
+    FORWARDED_WITHOUT_LOCK: "SDV/RemoveLockForward2" "RemoveLockForward2", SDV, Fatal, "forward-pnp-after-refusal", enforced by "Answered" in "RemoveLockForward2";
     "Where IoAcquireRemoveLock fails, the request is completed and not sent on. The rules of the same kind for READ, WRITE, DEVICE_CONTROL and INTERNAL_DEVICE_CONTROL are this one too.";
     REMOVED_WITHOUT_WAITING: "SDV/RemoveLockMnRemove" "RemoveLockMnRemove", SDV, Fatal, "remove-without-waiting", enforced by "RemoveDevice" in "RemoveLockMnRemove";
     "A driver that acquires a remove lock for its requests waits for it with IoReleaseRemoveLockAndWait in REMOVE_DEVICE, before it deletes its device.";
@@ -420,7 +420,7 @@ rules! {
     "A driver reuses no IRP that arrived at it.";
     EVENT_OF_IRP_SET: "SDV/IoBuildDeviceIoControlSetEvent" "IoBuildDeviceIoControlSetEvent", SDV, Fatal, "set-event-of-irp";
     "The I/O manager sets the event that an IRP was built with. A driver does not, before the IRP is completed.";
-    EVENT_FORGOTTEN: "SDV/SignalEventInCompletion" "SignalEventInCompletion", SDV, Fatal, "forward-and-forget-event";
+    EVENT_FORGOTTEN: "SDV/SignalEventInCompletion" "SignalEventInCompletion", SDV, Fatal, "forward-and-forget-event", enforced by "StartDevice, WithSlot" in "SignalEventInCompletion";
     "Where a dispatch routine waits for an IRP that it has sent on, the completion routine that keeps the IRP sets the event. SignalEventInCompletion2 and 3 are the same.";
     EVENT_FORGOTTEN_FOR_OWN: "SDV/IoAllocateIrpSignalEventInCompletion" "IoAllocateIrpSignalEventInCompletion", SDV, Fatal, "send-own-and-forget-event";
     "Where a routine waits for an IRP of IoAllocateIrp, the completion routine that keeps the IRP sets the event. The rules of the same name with 2, 3 and Timeout are the same.";

@@ -63,9 +63,6 @@ pub(super) const EXPORTS: &[Export] = &[
         }
         0
     }),
-    // No device of a stack has asked for its medium to be verified.
-    export("IoGetDeviceToVerify", |_| 0),
-    export("IoSetDeviceToVerify", |_| 0),
     export("IoWMIRegistrationControl", |call| {
         call.machine.wmi.note(call.pointer(0), call.u32(1));
         status(STATUS_SUCCESS)

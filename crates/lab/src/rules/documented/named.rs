@@ -40,7 +40,7 @@ pub static NAMED: [Documented; 169] = super::names! {
     "MarkPower" by PENDING_NOT_MARKED "power-up-pending-not-marked";
     "MarkPowerDown" by PENDING_NOT_MARKED "power-down-pending-not-marked";
     "MarkQueryRelations" not "bus drivers only";
-    "MarkStartDevice" by MARKED_NOT_PENDING "mark-start-not-pending";
+    "MarkStartDevice" by MARKED_NOT_PENDING "mark-start-not-pending" by PENDING_NOT_MARKED "start-pending-not-marked";
     "MarkingInterlockedQueuedIrps";
     "MarkingQueuedIrps";
     "PendedCompletedRequest" by PENDING_NOT_MARKED "complete-and-return-pending";
@@ -187,7 +187,7 @@ pub static NAMED: [Documented; 169] = super::names! {
     "CompletionEventChecking" not "what a completion routine calls is not followed";
     "DeleteDevice";
     "MultRemoveLock" by REMOVE_LOCK_INITIALISED_TWICE "initialise-remove-lock-twice";
-    "PagedCode" not "PAGED_CODE is nothing in a free build; what it guards is found as 0xC4/0x20004 and its like";
+    "PagedCode" by DRIVER_FAULT_AT_DISPATCH "call-paged-code-at-dispatch" by DRIVER_FAULT_AT_DISPATCH "read-paged-pool-at-dispatch" by DRIVER_FAULT_AT_DISPATCH "page-all-at-dispatch";
     "PagedCodeAtPowerTrans" not "PAGED_CODE is nothing in a free build";
     "ReservedDDIs" not "a check of what the driver imports";
 };
