@@ -53,21 +53,23 @@ struct Entry {
 }
 
 impl Entry {
-    const EMPTY: Self = Self {
-        layer: AtomicU8::new(0),
-        device: AtomicPtr::new(ptr::null_mut()),
-        context: AtomicPtr::new(ptr::null_mut()),
-        status: AtomicI32::new(0),
-        information: AtomicUsize::new(0),
-        pending_returned: AtomicU8::new(0),
-        current_location: AtomicU8::new(0),
-        location: AtomicPtr::new(ptr::null_mut()),
-        control_below: AtomicU8::new(0),
-        is_clear_below: AtomicU8::new(0),
-    };
+    const fn empty() -> Self {
+        Self {
+            layer: AtomicU8::new(0),
+            device: AtomicPtr::new(ptr::null_mut()),
+            context: AtomicPtr::new(ptr::null_mut()),
+            status: AtomicI32::new(0),
+            information: AtomicUsize::new(0),
+            pending_returned: AtomicU8::new(0),
+            current_location: AtomicU8::new(0),
+            location: AtomicPtr::new(ptr::null_mut()),
+            control_below: AtomicU8::new(0),
+            is_clear_below: AtomicU8::new(0),
+        }
+    }
 }
 
-static CALLS: [Entry; ENTRIES] = [const { Entry::EMPTY }; ENTRIES];
+static CALLS: [Entry; ENTRIES] = [const { Entry::empty() }; ENTRIES];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Forgets all calls.
@@ -126,5 +128,5 @@ static NONE: Entry = Entry {
     pending_returned: AtomicU8::new(0xee),
     current_location: AtomicU8::new(0xee),
     control_below: AtomicU8::new(0xee),
-    ..Entry::EMPTY
+    ..Entry::empty()
 };

@@ -168,7 +168,7 @@ fn fill_and_complete(device: Device, request: Irp) -> NtStatus {
 fn read_synchronously(check: &mut Check, stack: Stack, device: Device, buffer: Object, expected: NtStatus) {
     let Some(event) = check.have(
         c"pool",
-        threads::allocate(size_of::<Waitable>() + size_of::<StatusBlock>()),
+        threads::allocate(size_of::<Waitable>().wrapping_add(size_of::<StatusBlock>())),
     ) else {
         return;
     };

@@ -92,7 +92,11 @@ pub(super) fn pool_is_zeroed_and_aligned(check: &mut Check, _stack: Stack) {
             return;
         };
         let alignment = if bytes >= PAGE_BYTES { PAGE_BYTES } else { 16 };
-        check.equal(c"address beyond the alignment", 0, block.addr() % alignment);
+        check.equal(
+            c"address beyond the alignment",
+            0,
+            block.addr() & alignment.wrapping_sub(1),
+        );
         let byte: Field<u8> = Field::at(0);
         let last = block.wrapping_byte_add(bytes.wrapping_sub(1));
         check.equal(c"first byte", 0, byte.of(block));

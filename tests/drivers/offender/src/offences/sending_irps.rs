@@ -29,7 +29,7 @@ const CAPABILITIES: [u32; 4] = [CAPABILITIES_BYTES | 1 << 16, 0, u32::MAX, u32::
 pub(super) fn pnp_with_status(request: Request, conduct: Conduct) -> NtStatus {
     let status = conduct.choose(STATUS_SUCCESS, STATUS_NOT_SUPPORTED);
     started(request, |device| {
-        send_pnp(device, IRP_MN_QUERY_CAPABILITIES, status, CAPABILITIES)
+        send_pnp(device, IRP_MN_QUERY_CAPABILITIES, status, CAPABILITIES);
     })
 }
 
