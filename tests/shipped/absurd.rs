@@ -5,6 +5,7 @@ use lab::{
     script::{Answer, IoStatus, LowerDevice, Request, World},
     status::{NtStatus, STATUS_SUCCESS},
 };
+use policy::Operation;
 
 use crate::{IRP_MJ_PNP, figures, play};
 
@@ -78,12 +79,7 @@ fn assert_passes(world: &World, lower: LowerDevice, in_last_location: bool) {
     }
     let snapshot = figures::of_device(world, filter);
     let counters = &snapshot.counters;
-    let all = [
-        &counters.read,
-        &counters.write,
-        &counters.flush_buffers,
-        &counters.device_control,
-    ];
+    let all = Operation::ALL.map(|operation| counters.operation(operation));
     let sent: u64 = all.map(|counted| counted.sent).iter().sum();
     let passed = counters.untracked + counters.reserve_empty;
     assert_eq!(sent + passed, followed, "{lower:?}");

@@ -8,6 +8,7 @@ use lab::{
         STATUS_SUCCESS, STATUS_VERIFY_REQUIRED,
     },
 };
+use policy::Operation;
 
 use crate::{Chance, IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, figures, play};
 
@@ -54,12 +55,7 @@ fn assert_ended(world: &World, filters: [Device; 2], sent: &[Sent], status: NtSt
     for filter in filters {
         let snapshot = figures::of_device(world, filter);
         let counters = &snapshot.counters;
-        let all = [
-            &counters.read,
-            &counters.write,
-            &counters.flush_buffers,
-            &counters.device_control,
-        ];
+        let all = Operation::ALL.map(|operation| counters.operation(operation));
         let [good, bad] = if status >= 0 { [60, 0] } else { [0, 60] };
         assert_eq!(all.map(|counted| counted.sent).iter().sum::<u64>(), 60);
         assert_eq!(all.map(|counted| counted.completed_success).iter().sum::<u64>(), good);

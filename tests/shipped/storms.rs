@@ -7,6 +7,7 @@ use lab::{
     script::{Address, Answer, Call, Device, Moment, Request, Sent, World, orders},
     status::STATUS_SUCCESS,
 };
+use policy::Operation;
 
 use crate::{IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_PNP, figures, play};
 
@@ -70,12 +71,7 @@ fn accompany(world: &World, filter: Device) -> Rc<RefCell<Traffic>> {
 fn count(world: &World, filter: Device) -> [u64; 4] {
     let snapshot = figures::of_device(world, filter);
     let counters = &snapshot.counters;
-    let all = [
-        &counters.read,
-        &counters.write,
-        &counters.flush_buffers,
-        &counters.device_control,
-    ];
+    let all = Operation::ALL.map(|operation| counters.operation(operation));
     let sent = all.map(|counted| counted.sent).iter().sum();
     let ended = all.map(|counted| counted.completed_success).iter().sum();
     [sent, ended, snapshot.in_flight, counters.held_dropped]

@@ -49,6 +49,11 @@ impl<'irp, D: Driver> PassiveIrp<'irp, D> {
         }
     }
 
+    /// What it is made of, for who disposes of it.
+    pub(crate) fn into_parts(self) -> (NonNull<IRP>, Locked<D>, Passive) {
+        (self.raw, self.device, self.irql)
+    }
+
     /// The same IRP, for what can be done with any.
     pub(crate) fn into_irp(self) -> Irp<'irp, D> {
         let Self {
@@ -146,7 +151,7 @@ impl<'irp, D: Driver> Answered<'irp, D> {
     /// Completes the IRP with what the drivers below answered.
     pub fn complete(self) -> Dispatched<'irp> {
         let status = self.status();
-        let PassiveIrp { raw, device, .. } = self.irp;
+        let (raw, device, _) = self.irp.into_parts();
         // SAFETY: the IRP is ours, its status is set, and we give it up here.
         unsafe { raw_irp::complete(raw) };
         drop(device);

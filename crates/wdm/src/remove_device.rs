@@ -2,17 +2,13 @@
 //!
 //! What it is not: IRP_MN_SURPRISE_REMOVAL, after which the device object stays until this request comes.
 
-use core::ptr::NonNull;
-
-use wdk_sys::IRP;
-
 use crate::{
     device::Device,
     driver::Driver,
-    irp::{Brand, Dispatched, Irp},
+    forward::PassiveIrp,
+    irp::{Dispatched, Irp},
     irql::Passive,
     layout, raw_irp,
-    remove_lock::Locked,
     status::NtStatus,
 };
 
@@ -23,35 +19,23 @@ use crate::{
 /// The IRP's major function is IRP_MJ_PNP and its minor function IRP_MN_REMOVE_DEVICE. The PnP manager sends it once in
 /// the life of a device, at PASSIVE_LEVEL, and sends nothing after it.
 #[must_use = "an IRP has to be completed or sent down"]
-pub struct RemoveDevice<'irp, D: Driver> {
-    raw: NonNull<IRP>,
-    device: Locked<D>,
-    irql: Passive,
-    brand: Brand<'irp>,
-}
+pub struct RemoveDevice<'irp, D: Driver>(PassiveIrp<'irp, D>);
 
 impl<'irp, D: Driver> RemoveDevice<'irp, D> {
     /// `irp` is an IRP_MN_REMOVE_DEVICE.
     pub(crate) fn new(irp: Irp<'irp, D>) -> Self {
-        let Irp { raw, device, brand, .. } = irp;
-        Self {
-            raw,
-            device,
-            // SAFETY: the PnP manager sends this request at PASSIVE_LEVEL (invariant), and the IRP's token is given up.
-            irql: unsafe { Passive::assume() },
-            brand,
-        }
+        Self(PassiveIrp::new(irp))
     }
 
     /// The device that is going.
     #[must_use]
     pub fn device(&self) -> &Device<D> {
-        self.device.device()
+        self.0.device()
     }
 
     /// The same, and what this thread may call: for a spin lock in the device's state.
     pub fn device_and_irql(&mut self) -> (&Device<D>, &mut Passive) {
-        (self.device.device(), &mut self.irql)
+        self.0.device_and_irql()
     }
 
     /// Sends the IRP down, waits until no other request is in this driver, and takes the device out of its stack.
@@ -66,9 +50,7 @@ impl<'irp, D: Driver> RemoveDevice<'irp, D> {
     /// A request that this driver holds elsewhere and nothing else will complete must be completed before: it would be waited for
     /// without end.
     pub fn call_detach_and_delete(self) -> Dispatched<'irp> {
-        let Self {
-            raw, device, mut irql, ..
-        } = self;
+        let (raw, device, mut irql) = self.0.into_parts();
         device.device().drain(&mut irql);
         // SAFETY: we own the IRP.
         unsafe { layout::irp::status(raw.as_ptr()).write(NtStatus::SUCCESS.to_raw()) };

@@ -21,6 +21,15 @@ use anyhow::Result;
 
 use tree::{SourceFile, Tree};
 
+/// Where the source is of what runs in the kernel: drivers and what they are made of.
+const KERNEL_FOLDERS: &[&str] = &[
+    "src/",
+    "crates/wdm/src/",
+    "crates/policy/src/",
+    "tests/drivers/",
+    "examples/",
+];
+
 /// One thing to correct, shown as `file:line: message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

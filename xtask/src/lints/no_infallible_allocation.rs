@@ -7,20 +7,11 @@
 use anyhow::Result;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
-use super::{Finding, Tree};
-
-/// Where the code is that runs in the kernel.
-const FOLDERS: &[&str] = &[
-    "src/",
-    "crates/wdm/src/",
-    "crates/policy/src/",
-    "tests/drivers/",
-    "examples/",
-];
+use super::{Finding, KERNEL_FOLDERS, Tree};
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for file in tree.rust(FOLDERS) {
+    for file in tree.rust(KERNEL_FOLDERS) {
         let mut found = Vec::new();
         collect(file.tokens()?, &mut found);
         for word in found {

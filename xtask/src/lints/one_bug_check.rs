@@ -6,16 +6,7 @@
 use anyhow::Result;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
-use super::{Finding, Tree};
-
-/// Where drivers and what they are made of is.
-const FOLDERS: &[&str] = &[
-    "src/",
-    "crates/wdm/src/",
-    "crates/policy/src/",
-    "tests/drivers/",
-    "examples/",
-];
+use super::{Finding, KERNEL_FOLDERS, Tree};
 
 /// Where the kernel's function is called; the table of what may be imported; and the driver that breaks the kernel's
 /// rules on purpose.
@@ -28,7 +19,7 @@ const FATAL: &str = "src/fatal.rs";
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for file in tree.rust(FOLDERS).filter(|file| !file.path.starts_with(RAW)) {
+    for file in tree.rust(KERNEL_FOLDERS).filter(|file| !file.path.starts_with(RAW)) {
         let may_call = CALLERS.contains(&file.path.as_str());
         let may_stop = file.path == FATAL || !file.path.starts_with(DRIVER);
         let mut words = Vec::new();

@@ -285,12 +285,6 @@ pub(super) fn limit_of(function: &str) -> Option<&'static Limit> {
     LIMITS.iter().find(|limit| limit.functions.contains(&function))
 }
 
-/// Whether a call of this function with this first argument asks for paged pool.
-pub(super) fn is_for_paged_pool(function: &str, first: usize) -> bool {
-    let levels = limit_of(function).map(|limit| limit.levels);
-    matches!(levels, Some(Levels::OfPool(paged)) if first & paged != 0)
-}
-
 impl Limit {
     /// Whether it is for PASSIVE_LEVEL alone.
     pub(super) fn is_for_passive_level(&self) -> bool {

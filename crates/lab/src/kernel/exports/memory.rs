@@ -69,18 +69,26 @@ fn allocate_by_flags(call: &Call, name: &'static str) -> usize {
     } else {
         Contents::Uninitialized
     };
-    allocate_pool(call, name, call.u32(2), contents)
+    allocate_pool(call, name, flags & POOL_FLAG_PAGED != 0, call.u32(2), contents)
 }
 
 /// The older functions, whose first argument is a POOL_TYPE.
 fn allocate_by_type(call: &Call, name: &'static str, tag: u32, contents: Contents) -> usize {
-    allocate_pool(call, name, tag, contents)
+    allocate_pool(call, name, call.pointer(0) & PAGED_POOL != 0, tag, contents)
 }
 
-fn allocate_pool(call: &Call, name: &'static str, tag: u32, contents: Contents) -> usize {
-    let bytes = call.pointer(1);
-    call.machine.check_pool_request(name, bytes);
-    allocate(call, name, bytes, tag, contents)
+fn allocate_pool(call: &Call, name: &'static str, paged: bool, tag: u32, contents: Contents) -> usize {
+    let (machine, bytes) = (call.machine, call.pointer(1));
+    machine.check_pool_request(name, bytes);
+    let block = allocate(call, name, bytes, tag, contents);
+    if paged && block != 0 {
+        machine.mdls.note_paged(block);
+        // Blocks of the plain pool share their pages.
+        if machine.config.special_pool {
+            machine.paging.add_block(block, bytes);
+        }
+    }
+    block
 }
 
 fn allocate_pages(call: &Call, name: &'static str) -> usize {
@@ -94,17 +102,9 @@ fn allocate(call: &Call, name: &'static str, bytes: usize, tag: u32, contents: C
     if machine.fails(name) {
         return 0;
     }
-    let block = machine
+    machine
         .allocate(bytes, tag, Owner::Driver, call.site(), contents)
-        .unwrap_or_default();
-    if block != 0 && super::irql::is_for_paged_pool(name, call.pointer(0)) {
-        machine.mdls.note_paged(block);
-        // Blocks of the plain pool share their pages.
-        if machine.config.special_pool {
-            machine.paging.add_block(block, bytes);
-        }
-    }
-    block
+        .unwrap_or_default()
 }
 
 /// ExFreePool and its like.
