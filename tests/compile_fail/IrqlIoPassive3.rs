@@ -14,7 +14,7 @@ pub fn remove<D: Driver>(removal: RemoveDevice<'_, D>) -> Outcome<'_, D> {
 /// Serves a request that may come at DISPATCH_LEVEL.
 pub fn read<D: Driver>(irp: Irp<'_, D>) -> Outcome<'_, D> {
     #[cfg(misuse)]
-    return remove(RemoveDevice(irp)); //~ ERROR E0423: expected function, tuple struct or tuple variant, found struct `RemoveDevice`
+    return remove(RemoveDevice(irp)); //~ ERROR E0423: cannot initialize a tuple struct which contains private fields
     #[cfg(not(misuse))]
     Ok(irp.skip_and_call())
 }

@@ -9,6 +9,6 @@ use wdm::{Driver, Outcome, RemoveDevice};
 /// Serves IRP_MN_REMOVE_DEVICE.
 pub fn remove<D: Driver>(removal: RemoveDevice<'_, D>) -> Outcome<'_, D> {
     #[cfg(misuse)]
-    drop(removal.device); //~ ERROR E0616: field `device` of struct `wdm::RemoveDevice` is private
+    drop(removal.0); //~ ERROR E0616: field `0` of struct `wdm::RemoveDevice` is private
     Ok(removal.call_detach_and_delete())
 }
