@@ -163,6 +163,10 @@ fn bad_values(setting: Setting) -> Vec<Bad> {
         numbers.push(("0", 0));
         numbers.push(("one less than it may be", definition.minimum - 1));
     }
+    if definition.step > 1 {
+        numbers.push(("half a step", definition.step / 2));
+        numbers.push(("no multiple", definition.step + 1));
+    }
     for (what, number) in numbers {
         let data = number.to_le_bytes();
         values.push(bad(what, REG_DWORD, &data, 0, STATUS_INVALID_PARAMETER));

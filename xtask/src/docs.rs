@@ -105,8 +105,12 @@ fn settings() -> String {
             "" => String::new(),
             unit => format!(" {unit}"),
         };
+        let step = match definition.step {
+            1 => String::new(),
+            step => format!(", multiples of {step}"),
+        };
         table.push_str(&format!(
-            "| `{}` | {device} | {} | {}{unit} | {} | {} |\n",
+            "| `{}` | {device} | {} | {}{unit}{step} | {} | {} |\n",
             definition.name, definition.minimum, definition.maximum, definition.default, definition.meaning
         ));
     }

@@ -34,6 +34,8 @@ const REASON_UNITS: usize = 128;
 pub enum Reason {
     /// The setting [`Setting::BypassIo`] says so.
     Configured,
+    /// Requests are divided or sent again, and reads that went past the filter would not be.
+    Hardened,
 }
 
 impl Reason {
@@ -42,6 +44,9 @@ impl Reason {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Configured => "The setting BypassIo is 1: every read of this disk has to pass irpscope.",
+            Self::Hardened => {
+                "irpscope divides requests of this disk (MaxTransferBytes) or sends them again (RetryAttempts)."
+            }
         }
     }
 }
@@ -128,9 +133,12 @@ impl Writer {
 /// This is the one place that decides it: whatever has to see every read says so here.
 #[must_use]
 pub const fn veto(configuration: &Configuration) -> Option<Reason> {
-    match configuration.get(Setting::BypassIo) {
-        0 => None,
-        _ => Some(Reason::Configured),
+    if configuration.get(Setting::BypassIo) != 0 {
+        Some(Reason::Configured)
+    } else if configuration.max_transfer_bytes().is_some() || configuration.retry_attempts() != 0 {
+        Some(Reason::Hardened)
+    } else {
+        None
     }
 }
 

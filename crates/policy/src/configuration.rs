@@ -43,6 +43,8 @@ pub struct Definition {
     pub minimum: u32,
     /// The most that it may be.
     pub maximum: u32,
+    /// It is a multiple of this.
+    pub step: u32,
     /// What it is where nobody has said anything, or what was said is no good.
     pub default: u32,
     /// What it does, in one or two sentences.
@@ -54,7 +56,8 @@ macro_rules! settings {
     ($(
         $(#[doc = $meaning:literal])+
         $setting:ident = $field:ident {
-            keys: $keys:ident, unit: $unit:literal, range: $minimum:literal..=$maximum:literal, default: $default:literal
+            keys: $keys:ident, unit: $unit:literal, range: $minimum:literal..=$maximum:literal, step: $step:literal,
+            default: $default:literal
         }
     )*) => {
         /// A setting.
@@ -73,12 +76,19 @@ macro_rules! settings {
                 match self {
                     $(Self::$setting => const {
                         assert!($minimum <= $default && $default <= $maximum, "the default is outside of the limits");
+                        assert!(
+                            u32::is_multiple_of($minimum, $step)
+                                && u32::is_multiple_of($maximum, $step)
+                                && u32::is_multiple_of($default, $step),
+                            "a limit or the default is no multiple of the step"
+                        );
                         &Definition {
                             name: stringify!($setting),
                             keys: Keys::$keys,
                             unit: $unit,
                             minimum: $minimum,
                             maximum: $maximum,
+                            step: $step,
                             default: $default,
                             meaning: concat!($($meaning),+).trim_ascii(),
                         }
@@ -159,21 +169,39 @@ macro_rules! settings {
 
 settings! {
     /// Whether the filter joins the device: 0 leaves it alone, as if the driver were not installed on it.
-    Attach = attach { keys: ServiceAndDevice, unit: "", range: 0..=1, default: 1 }
+    Attach = attach { keys: ServiceAndDevice, unit: "", range: 0..=1, step: 1, default: 1 }
     /// How many requests below a device are followed at once, at least; what comes beyond them passes uncounted.
     /// Rounded up to a multiple of 128, and never less than 128 for each processor.
-    Slots = slots { keys: ServiceAndDevice, unit: "requests", range: 128..=65_536, default: 1_024 }
+    Slots = slots { keys: ServiceAndDevice, unit: "requests", range: 128..=65_536, step: 1, default: 1_024 }
     /// The same for paging I/O, which has slots of its own, at least 32 for each processor.
-    ReserveSlots = reserve_slots { keys: ServiceAndDevice, unit: "requests", range: 128..=65_536, default: 512 }
+    ReserveSlots = reserve_slots { keys: ServiceAndDevice, unit: "requests", range: 128..=65_536, step: 1, default: 512 }
     /// Whether FLUSH_BUFFERS is followed; 0 lets it pass uncounted.
-    FollowFlush = follow_flush { keys: ServiceAndDevice, unit: "", range: 0..=1, default: 1 }
+    FollowFlush = follow_flush { keys: ServiceAndDevice, unit: "", range: 0..=1, step: 1, default: 1 }
     /// Whether DEVICE_CONTROL is followed; 0 lets it pass uncounted.
-    FollowDeviceControl = follow_device_control { keys: ServiceAndDevice, unit: "", range: 0..=1, default: 1 }
+    FollowDeviceControl = follow_device_control { keys: ServiceAndDevice, unit: "", range: 0..=1, step: 1, default: 1 }
     /// Whether BypassIO may be enabled above the device: 0 allows it, and reads then go past the filter uncounted;
     /// 1 vetoes it.
-    BypassIo = bypass_io { keys: ServiceAndDevice, unit: "", range: 0..=1, default: 0 }
+    BypassIo = bypass_io { keys: ServiceAndDevice, unit: "", range: 0..=1, step: 1, default: 0 }
+    /// How often a READ, WRITE or FLUSH_BUFFERS that failed with one of the statuses of `RetryStatuses` is sent again, at
+    /// most; 0 sends none again.
+    RetryAttempts = retry_attempts { keys: ServiceAndDevice, unit: "", range: 0..=8, step: 1, default: 0 }
+    /// How long after it was sent first a request may still be sent again.
+    RetryDeadlineMs = retry_deadline_ms { keys: ServiceAndDevice, unit: "ms", range: 1..=600_000, step: 1, default: 30_000 }
+    /// How long is waited before a request is sent again for the first time; twice as long before each further time.
+    RetryBackoffMs = retry_backoff_ms { keys: ServiceAndDevice, unit: "ms", range: 0..=10_000, step: 1, default: 10 }
+    /// For which statuses a request is sent again: the sum of the bits of the table below.
+    RetryStatuses = retry_statuses { keys: ServiceAndDevice, unit: "", range: 0..=4_095, step: 1, default: 15 }
+    /// The longest READ or WRITE that the device is sent; a longer one is carried out in parts. 0 divides none.
+    MaxTransferBytes = max_transfer_bytes { keys: ServiceAndDevice, unit: "bytes", range: 0..=16_777_216, step: 4_096, default: 0 }
+    /// How many parts of one request are below the filter at once, at most. With 1 the request itself is sent for each
+    /// part, and nothing is allocated.
+    SplitWindow = split_window { keys: ServiceAndDevice, unit: "parts", range: 1..=32, step: 1, default: 8 }
+    /// How long a device is left without a request before it is probed with a READ of 4096 bytes; 0 never probes.
+    ProbePeriodMs = probe_period_ms { keys: ServiceAndDevice, unit: "ms", range: 0..=3_600_000, step: 100, default: 0 }
+    /// How long a probe may take before the device is said to hang.
+    ProbeHungMs = probe_hung_ms { keys: ServiceAndDevice, unit: "ms", range: 100..=600_000, step: 1, default: 10_000 }
     /// Whether the driver writes to the System log what it could not do: 0 keeps it silent.
-    LogEvents = log_events { keys: Service, unit: "", range: 0..=1, default: 1 }
+    LogEvents = log_events { keys: Service, unit: "", range: 0..=1, step: 1, default: 1 }
 }
 
 /// What was found in a key where a setting may stand.
@@ -198,7 +226,7 @@ pub enum Ignored {
     WrongType(u32),
     /// It has so many bytes, and not four.
     WrongSize(u32),
-    /// It is below the least or above the most that the setting may be.
+    /// It is below the least or above the most that the setting may be, or no multiple of its step.
     OutOfRange(u32),
     /// It cannot be read.
     Unreadable(i32),
@@ -218,8 +246,10 @@ impl Configuration {
         match found {
             Found::Nothing => Ok(()),
             Found::Dword(value) => {
-                let Definition { minimum, maximum, .. } = setting.definition();
-                if value < *minimum || value > *maximum {
+                let Definition {
+                    minimum, maximum, step, ..
+                } = setting.definition();
+                if value < *minimum || value > *maximum || !value.is_multiple_of(*step) {
                     return Err(Ignored::OutOfRange(value));
                 }
                 self.set(setting, value);
@@ -253,6 +283,54 @@ impl Configuration {
     #[must_use]
     pub const fn log_events(&self) -> bool {
         self.log_events != 0
+    }
+
+    /// How often a request is sent again at most; 0 where retry is off.
+    #[must_use]
+    pub const fn retry_attempts(&self) -> u32 {
+        self.retry_attempts
+    }
+
+    /// How long after it was sent first a request may still be sent again.
+    #[must_use]
+    pub const fn retry_deadline_ms(&self) -> u32 {
+        self.retry_deadline_ms
+    }
+
+    /// How long is waited before a request is sent again for the first time.
+    #[must_use]
+    pub const fn retry_backoff_ms(&self) -> u32 {
+        self.retry_backoff_ms
+    }
+
+    /// For which statuses a request is sent again, as bits.
+    #[must_use]
+    pub const fn retry_statuses(&self) -> u32 {
+        self.retry_statuses
+    }
+
+    /// The longest transfer that the device is sent; `None` where nothing is divided.
+    #[must_use]
+    pub const fn max_transfer_bytes(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.max_transfer_bytes)
+    }
+
+    /// How many parts of a request are below at once, at most.
+    #[must_use]
+    pub const fn split_window(&self) -> u32 {
+        self.split_window
+    }
+
+    /// How long a device is left without a request before it is probed; `None` where it never is.
+    #[must_use]
+    pub const fn probe_period_ms(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.probe_period_ms)
+    }
+
+    /// How long a probe may take.
+    #[must_use]
+    pub const fn probe_hung_ms(&self) -> u32 {
+        self.probe_hung_ms
     }
 
     /// How many shards of `slots_per_shard` slots the slab of a device has, on a machine with so many processors.

@@ -59,6 +59,78 @@ pub struct OperationCounters<W> {
     pub latency_ns: Histogram<W>,
 }
 
+/// What hardening a device comes to, each counted apart.
+///
+/// None of it is in the figures of an operation: a request counts once there, whatever it takes to carry it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Harden {
+    /// A request that had failed was sent again.
+    Resent,
+    /// A request that had been sent again succeeded.
+    Recovered,
+    /// A request failed for good with a status for which it would be sent again: its attempts were used up, or its time.
+    Exhausted,
+    /// The completion routine of a request that was to be sent again could not be registered.
+    ResendRefused,
+    /// A request was carried out by parts of the driver's own.
+    SplitParallel,
+    /// A request was carried out one part after the other, by itself.
+    SplitSerial,
+    /// A part of a request was sent.
+    PartSent,
+    /// A request had to wait until the device's reserve was free.
+    WaitedForReserve,
+    /// A request that is too long for the device was sent whole, since it cannot be divided.
+    SentWhole,
+    /// A probe was sent.
+    ProbeSent,
+    /// A probe failed.
+    ProbeFailed,
+    /// A probe had no answer within its time.
+    ProbeHung,
+    /// A probe was due, and could not be built or registered.
+    ProbeRefused,
+}
+
+impl Harden {
+    /// All of it, in the order in which it lies in memory.
+    pub const ALL: [Self; 13] = [
+        Self::Resent,
+        Self::Recovered,
+        Self::Exhausted,
+        Self::ResendRefused,
+        Self::SplitParallel,
+        Self::SplitSerial,
+        Self::PartSent,
+        Self::WaitedForReserve,
+        Self::SentWhole,
+        Self::ProbeSent,
+        Self::ProbeFailed,
+        Self::ProbeHung,
+        Self::ProbeRefused,
+    ];
+
+    /// What it is called where figures are read by programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resent => "resent",
+            Self::Recovered => "recovered",
+            Self::Exhausted => "exhausted",
+            Self::ResendRefused => "resend_refused",
+            Self::SplitParallel => "split_parallel",
+            Self::SplitSerial => "split_serial",
+            Self::PartSent => "parts_sent",
+            Self::WaitedForReserve => "waited_for_reserve",
+            Self::SentWhole => "sent_whole",
+            Self::ProbeSent => "probes_sent",
+            Self::ProbeFailed => "probes_failed",
+            Self::ProbeHung => "probes_hung",
+            Self::ProbeRefused => "probes_refused",
+        }
+    }
+}
+
 /// What is counted for a device: of [`AtomicU64`] in a shard, of `u64` in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(not(loom), derive(FromZeros))]
@@ -82,8 +154,12 @@ pub struct Counters<W> {
     pub held_dropped: W,
     /// Internal device control requests, which drivers send each other, and which pass without being followed.
     pub internal_device_control: W,
+    /// What hardening came to, in the order of [`Harden::ALL`].
+    pub(crate) harden: [W; Harden::ALL.len()],
+    /// How long the probes took that came back, in nanoseconds.
+    pub probe_latency_ns: Histogram<W>,
     /// Room in which nothing is counted: a shard has no padding, so that a reader of memory knows every word of it.
-    pub(crate) unused: [W; 3],
+    pub(crate) unused: [W; 5],
 }
 
 impl<W> Counters<W> {
@@ -98,6 +174,14 @@ impl<W> Counters<W> {
         }
     }
 
+    /// How often `what` happened.
+    #[must_use]
+    pub fn harden(&self, what: Harden) -> &W {
+        let [first, ..] = &self.harden;
+        // There is a word for each, so this always finds one.
+        self.harden.get(what as usize).unwrap_or(first)
+    }
+
     /// Every word, in the order in which they lie in memory.
     pub(crate) fn words(&self) -> impl Iterator<Item = &W> {
         let rest = [
@@ -110,7 +194,8 @@ impl<W> Counters<W> {
         let operations = self.read.words().chain(self.write.words());
         let operations = operations.chain(self.flush_buffers.words());
         let operations = operations.chain(self.device_control.words());
-        operations.chain(rest).chain(&self.unused)
+        let harden = self.harden.iter().chain(&self.probe_latency_ns.buckets);
+        operations.chain(rest).chain(harden).chain(&self.unused)
     }
 
     /// Every word, in the order in which they lie in memory.
@@ -125,7 +210,8 @@ impl<W> Counters<W> {
         let operations = self.read.words_mut().chain(self.write.words_mut());
         let operations = operations.chain(self.flush_buffers.words_mut());
         let operations = operations.chain(self.device_control.words_mut());
-        operations.chain(rest).chain(&mut self.unused)
+        let harden = self.harden.iter_mut().chain(&mut self.probe_latency_ns.buckets);
+        operations.chain(rest).chain(harden).chain(&mut self.unused)
     }
 }
 
@@ -177,7 +263,9 @@ impl Counters<u64> {
         reserve_empty: 0,
         held_dropped: 0,
         internal_device_control: 0,
-        unused: [0; 3],
+        harden: [0; Harden::ALL.len()],
+        probe_latency_ns: Histogram::EMPTY,
+        unused: [0; 5],
     };
 
     /// Adds what `other` counted.
@@ -210,7 +298,7 @@ pub struct Shard {
 
 impl Shard {
     /// A shard in which nothing has been counted, by way of the stack. Zeroed memory is the same, and is what a driver
-    /// takes: a frame of 10 KB needs the stack probe, which a kernel image should not.
+    /// takes: a frame of 12 KB needs the stack probe, which a kernel image should not.
     #[must_use]
     pub fn new() -> Self {
         let zero = || AtomicU64::new(0);
@@ -233,7 +321,9 @@ impl Shard {
                 reserve_empty: zero(),
                 held_dropped: zero(),
                 internal_device_control: zero(),
-                unused: [zero(), zero(), zero()],
+                harden: core::array::from_fn(|_| zero()),
+                probe_latency_ns: Histogram::new(),
+                unused: core::array::from_fn(|_| zero()),
             },
         }
     }
@@ -276,9 +366,11 @@ const _: () = {
     assert!(offset_of!(All, reserve_empty) == 9936);
     assert!(offset_of!(All, held_dropped) == 9944);
     assert!(offset_of!(All, internal_device_control) == 9952);
-    assert!(offset_of!(All, unused) == 9960);
+    assert!(offset_of!(All, harden) == 9960);
+    assert!(offset_of!(All, probe_latency_ns) == 10064);
+    assert!(offset_of!(All, unused) == 12504);
 
     assert!(offset_of!(Shard, counters) == 0);
     // More than a page, which `Shard` promises; a multiple of its alignment, so nothing is added.
-    assert!(size_of::<Shard>() == 9984 && size_of::<All>() == 9984);
+    assert!(size_of::<Shard>() == 12544 && size_of::<All>() == 12544);
 };

@@ -15,7 +15,7 @@ use crate::snapshot::{Device, Snapshot};
 pub const SIGNATURE: u64 = u64::from_le_bytes(*b"irpscope");
 
 /// The version of the layout. Another layout of head or shards has another version.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// More shards than this are not believed. Windows has at most 2,048 logical processors.
 pub const SHARDS_MAX: u64 = 4096;

@@ -43,6 +43,6 @@ mod statistics;
 pub mod sync;
 pub mod usage;
 
-pub use counters::{Operation, Shard};
+pub use counters::{Harden, Operation, Shard};
 pub use snapshot::Snapshot;
 pub use statistics::{DeviceStatistics, Statistics};

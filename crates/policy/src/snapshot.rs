@@ -7,7 +7,7 @@ use crate::errors::ErrorCounts;
 
 /// The statistics of one device, of several, or of none.
 ///
-/// It has 10 KB, nearly half of a kernel stack: a driver keeps it in zeroed pool, where all-zero memory is the snapshot of
+/// It has 12 KB, half of a kernel stack: a driver keeps it in zeroed pool, where all-zero memory is the snapshot of
 /// no device, and adds to it with [`Statistics::add_to`](crate::Statistics::add_to).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[repr(C)]

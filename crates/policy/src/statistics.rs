@@ -4,7 +4,7 @@
 //! counted when is said here, once, for all who count.
 
 use crate::clock::Clock;
-use crate::counters::{Operation, Shard};
+use crate::counters::{Harden, Operation, Shard};
 use crate::dump::{SIGNATURE, VERSION};
 use crate::errors::ErrorTable;
 use crate::in_flight::InFlight;
@@ -140,6 +140,20 @@ impl Statistics<'_> {
     /// A held request was dropped. That it is completed by it is counted with [`done`](Self::done), as always.
     pub fn held_dropped(&self, shard: usize) {
         add(&self.shard(shard).counters.held_dropped, 1);
+    }
+
+    /// Something was done to harden the device.
+    pub fn harden(&self, shard: usize, what: Harden) {
+        add(self.shard(shard).counters.harden(what), 1);
+    }
+
+    /// A probe came back. That it was sent is counted with [`harden`](Self::harden) before.
+    pub fn probe_done(&self, shard: usize, status: i32, latency_ticks: u64) {
+        if status < 0 {
+            self.harden(shard, Harden::ProbeFailed);
+        }
+        let latency_ns = self.head.clock.nanoseconds(latency_ticks);
+        self.shard(shard).counters.probe_latency_ns.record(latency_ns);
     }
 
     /// Adds all that this device has counted so far to `snapshot`.

@@ -2,7 +2,7 @@
 #![cfg(not(loom))]
 
 use policy::{
-    bypass_io::{Answer, INPUT_BYTES, Malformed, OUTPUT_BYTES, Reason, answer},
+    bypass_io::{Answer, INPUT_BYTES, Malformed, OUTPUT_BYTES, Reason, answer, veto},
     configuration::{Configuration, Found, Key, Setting},
 };
 use proptest::prelude::*;
@@ -67,8 +67,24 @@ fn a_veto_says_who_and_why_where_the_header_has_it() {
 
 #[test]
 fn a_reason_fits_and_is_ascii() {
-    let text = Reason::Configured.text();
-    assert!(text.len() <= 128 && text.is_ascii());
+    for text in [Reason::Configured, Reason::Hardened].map(Reason::text) {
+        assert!(text.len() <= 128 && text.is_ascii());
+    }
+}
+
+#[test]
+fn reads_go_past_the_filter_only_where_none_is_divided_or_sent_again() {
+    assert_eq!(veto(&Configuration::DEFAULT), None);
+    for (setting, value, reason) in [
+        (Setting::MaxTransferBytes, 4_096, Some(Reason::Hardened)),
+        (Setting::RetryAttempts, 1, Some(Reason::Hardened)),
+        (Setting::ProbePeriodMs, 100, None),
+        (Setting::BypassIo, 1, Some(Reason::Configured)),
+    ] {
+        let mut configuration = Configuration::DEFAULT;
+        configuration.take(setting, Key::Device, Found::Dword(value)).unwrap();
+        assert_eq!(veto(&configuration), reason, "{setting:?}");
+    }
 }
 
 #[test]

@@ -26,11 +26,14 @@ fn key() -> impl Strategy<Value = Key> {
     prop_oneof![Just(Key::Service), Just(Key::Device)]
 }
 
+fn may_be(definition: &Definition, value: u32) -> bool {
+    (definition.minimum..=definition.maximum).contains(&value) && value.is_multiple_of(definition.step)
+}
+
 fn is_within_limits(configuration: &Configuration) -> bool {
-    Setting::ALL.iter().all(|setting| {
-        let definition = setting.definition();
-        (definition.minimum..=definition.maximum).contains(&configuration.get(*setting))
-    })
+    Setting::ALL
+        .iter()
+        .all(|setting| may_be(setting.definition(), configuration.get(*setting)))
 }
 
 proptest! {
@@ -51,11 +54,13 @@ proptest! {
     }
 
     #[test]
-    fn a_dword_within_the_limits_is_taken_and_any_other_is_not(setting in setting(), value: u32) {
+    fn a_dword_within_the_limits_is_taken_and_any_other_is_not(
+        setting in setting(), value in prop_oneof![any::<u32>(), 0..20_000_u32, (0..300_u32).prop_map(|n| n * 4_096)],
+    ) {
         let definition = setting.definition();
         let mut configuration = Configuration::DEFAULT;
         let taken = configuration.take(setting, Key::Service, Found::Dword(value));
-        if (definition.minimum..=definition.maximum).contains(&value) {
+        if may_be(definition, value) {
             prop_assert_eq!(taken, Ok(()));
             prop_assert_eq!(configuration.get(setting), value);
         } else {
@@ -94,6 +99,8 @@ fn the_limits_themselves_are_taken_and_what_is_next_to_them_is_not() {
         for outside in [
             definition.minimum.checked_sub(1),
             definition.maximum.checked_add(1),
+            (definition.step > 1).then_some(definition.step + 1),
+            (definition.step > 1).then_some(definition.step - 1),
             Some(u32::MAX),
         ]
         .into_iter()
@@ -180,4 +187,12 @@ fn the_table_names_each_setting_once_in_ascii_and_says_what_it_means() {
         names.len() <= 16,
         "the events that a driver writes once have 16 bits for each key"
     );
+}
+
+#[test]
+fn by_default_nothing_is_sent_again_divided_or_probed() {
+    let configuration = Configuration::DEFAULT;
+    assert_eq!(configuration.retry_attempts(), 0);
+    assert_eq!(configuration.max_transfer_bytes(), None);
+    assert_eq!(configuration.probe_period_ms(), None);
 }

@@ -13,7 +13,7 @@ use policy::clock::Clock;
 use policy::dump::{self, DumpError, SHARDS_MAX};
 use policy::errors::ErrorTable;
 use policy::in_flight::InFlight;
-use policy::{DeviceStatistics, Operation, Shard, Snapshot, Statistics};
+use policy::{DeviceStatistics, Harden, Operation, Shard, Snapshot, Statistics};
 
 const STATUS_IO_DEVICE_ERROR: i32 = 0xC000_0185_u32.cast_signed();
 const SHARD_COUNT_AT: usize = 16;
@@ -68,6 +68,10 @@ impl Counted {
         (0..3).for_each(|shard| statistics.reserve_empty(shard));
         (0..4).for_each(|shard| statistics.held_dropped(shard));
         (0..5).for_each(|shard| statistics.internal_device_control(shard));
+        for (times, what) in Harden::ALL.into_iter().enumerate() {
+            (0..10 + times).for_each(|shard| statistics.harden(shard, what));
+        }
+        (0..6).for_each(|shard| statistics.probe_done(shard, 0, 7));
         for (operation, times) in [(Operation::FlushBuffers, 6), (Operation::DeviceControl, 7)] {
             for _ in 0..times {
                 statistics.sent(1, operation, 0);
@@ -163,6 +167,10 @@ fn every_number_reaches_its_own_place_in_the_snapshot() {
     assert_eq!((counters.untracked, counters.refused), (2, 1));
     assert_eq!((counters.reserve_empty, counters.held_dropped), (3, 4));
     assert_eq!(counters.internal_device_control, 5);
+    for (times, what) in Harden::ALL.into_iter().enumerate() {
+        assert_eq!(*counters.harden(what), 10 + times as u64, "{what:?}");
+    }
+    assert_eq!(counters.probe_latency_ns.count(), 6);
     for (operation, times) in [(Operation::FlushBuffers, 6), (Operation::DeviceControl, 7)] {
         let counted = counters.operation(operation);
         assert_eq!(
@@ -204,7 +212,7 @@ fn a_fresh_value_of_whatever_processors_share_is_all_zero_bytes() {
 fn what_is_not_a_head_of_this_version_is_named_as_what_it_is() {
     let counted = Counted::new();
     let mut copy = counted.copy();
-    for found in [1, 3] {
+    for found in [2, 4] {
         copy.set_head_word(8, found);
         assert_eq!(copy.read(), Err(DumpError::Version { found }));
     }

@@ -6,7 +6,7 @@ use std::thread;
 
 use policy::clock::Clock;
 use policy::histogram::Percentile;
-use policy::{DeviceStatistics, Operation, Shard, Snapshot};
+use policy::{DeviceStatistics, Harden, Operation, Shard, Snapshot};
 
 const HZ: u64 = 10_000_000;
 const STATUS_SUCCESS: i32 = 0;
@@ -140,6 +140,45 @@ fn what_was_not_followed_is_counted_by_its_reason_and_a_refused_request_is_not_i
     ];
     assert_eq!(why, [1, 2, 3, 4, 5]);
     assert_eq!((snapshot.in_flight, snapshot.in_flight_peak), (0, 1));
+}
+
+#[test]
+fn what_hardening_comes_to_is_counted_each_by_itself_and_is_no_request() {
+    for what in Harden::ALL {
+        let shards = shards(2);
+        let head = head(0, &shards);
+        let statistics = head.over(&shards).expect("its shards");
+        (0..3).for_each(|shard| statistics.harden(shard, what));
+        let snapshot = statistics.snapshot();
+        for other in Harden::ALL {
+            let expected = if other == what { 3 } else { 0 };
+            assert_eq!(
+                *snapshot.counters.harden(other),
+                expected,
+                "{other:?} where {what:?} was counted"
+            );
+        }
+        let mut counters = snapshot.counters.clone();
+        counters.merge(&snapshot.counters);
+        assert_eq!(*counters.harden(what), 6);
+        assert_eq!((snapshot.in_flight_peak, snapshot.counters.untracked), (0, 0));
+    }
+}
+
+#[test]
+fn a_probe_is_timed_apart_and_fails_apart() {
+    let shards = shards(2);
+    let head = head(0, &shards);
+    let statistics = head.over(&shards).expect("its shards");
+    statistics.probe_done(0, 0, 10);
+    statistics.probe_done(1, STATUS_IO_DEVICE_ERROR, 10);
+    let counters = statistics.snapshot().counters;
+    assert_eq!(
+        (counters.probe_latency_ns.count(), *counters.harden(Harden::ProbeFailed)),
+        (2, 1)
+    );
+    assert_eq!((counters.read.sent, counters.read.latency_ns.count()), (0, 0));
+    assert_eq!(statistics.snapshot().errors.total(), 0);
 }
 
 #[test]

@@ -248,16 +248,17 @@ pub(super) fn storage_features(package: &Package<'_>) -> Vec<Problem> {
 pub(super) fn settings(package: &Package<'_>) -> Vec<Problem> {
     let settings = Setting::ALL.iter().map(|setting| setting.definition());
     let wrong = settings.flat_map(|setting| {
-        let (first, last) = (setting.minimum, setting.maximum);
+        let (first, last, step) = (setting.minimum, setting.maximum, setting.step);
         let entries = package.registry.iter();
         let set = entries.filter(move |entry| entry.sets(Hkr::Service, "Parameters", setting.name));
         let wrong = set.filter(move |entry| {
             let value = number(entry.entry.value(4));
-            entry.flags != DWORD | NO_CLOBBER || !value.is_some_and(|value| (first..=last).contains(&value))
+            let may_be = |value: u32| (first..=last).contains(&value) && value.is_multiple_of(step);
+            entry.flags != DWORD | NO_CLOBBER || !value.is_some_and(may_be)
         });
         wrong.map(move |entry| {
             entry.problem(format!(
-                "{} is not 0x00010003 and a number from {first} to {last}: the driver would ignore it, or an update \
+                "{} is not 0x00010003 and a number from {first} to {last}, a multiple of {step}: the driver would ignore it, or an update \
                  overwrite what a user has set",
                 setting.name
             ))

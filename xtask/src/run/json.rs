@@ -2,7 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use lab::status;
-use policy::{Operation, counters::OperationCounters, histogram::Bucket};
+use policy::{
+    Harden, Operation,
+    counters::{Counters, OperationCounters},
+    histogram::{Bucket, Histogram},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -74,11 +78,32 @@ fn device(outcome: &Outcome) -> Value {
         "untracked": counters.untracked,
         "reserve_empty": counters.reserve_empty,
         "held_dropped": counters.held_dropped,
+        "harden": harden(counters),
     })
 }
 
+/// What hardening came to.
+fn harden(counters: &Counters<u64>) -> Value {
+    let mut figures: Map<String, Value> = Harden::ALL
+        .into_iter()
+        .map(|what| (what.name().to_owned(), (*counters.harden(what)).into()))
+        .collect();
+    figures.insert("probe_latency_ns".to_owned(), latency(&counters.probe_latency_ns));
+    figures.into()
+}
+
 fn operation(counted: &OperationCounters<u64>) -> Value {
-    let histogram = &counted.latency_ns;
+    json!({
+        "sent": counted.sent,
+        "succeeded": counted.completed_success,
+        "failed": counted.completed_error,
+        "bytes_requested": counted.bytes_requested,
+        "bytes_transferred": counted.bytes_transferred,
+        "latency_ns": latency(&counted.latency_ns),
+    })
+}
+
+fn latency(histogram: &Histogram<u64>) -> Value {
     let mut latency: Map<String, Value> = PERCENTILES
         .into_iter()
         .map(|(name, percentile)| (name.replace('.', "_"), bounds(histogram.percentile(percentile))))
@@ -89,14 +114,7 @@ fn operation(counted: &OperationCounters<u64>) -> Value {
         .map(|bucket| json!({ "lower": bucket.lower, "upper": bucket.upper, "count": bucket.count }))
         .collect();
     latency.insert("buckets".to_owned(), buckets.into());
-    json!({
-        "sent": counted.sent,
-        "succeeded": counted.completed_success,
-        "failed": counted.completed_error,
-        "bytes_requested": counted.bytes_requested,
-        "bytes_transferred": counted.bytes_transferred,
-        "latency_ns": latency,
-    })
+    latency.into()
 }
 
 /// Between what the value is: both bounds included.
@@ -146,6 +164,7 @@ mod tests {
             "bytes_transferred",
             "errors",
             "errors_other",
+            "harden",
             "held_dropped",
             "in_flight",
             "in_flight_max",

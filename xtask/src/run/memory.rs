@@ -140,13 +140,13 @@ mod tests {
 
     const EXTENSION: u64 = 0x1000;
     const SHARDS: u64 = 0x8000;
-    const SHARD_WORDS: usize = 9984 / WORD_BYTES;
+    const SHARD_WORDS: usize = 12_544 / WORD_BYTES;
 
     impl Device {
         /// With `before` words of something else in front of the head, and this many requests sent on two processors.
         fn new(before: usize, sent: [u64; 2]) -> Self {
             let mut extension = vec![0xABCD; before];
-            extension.extend([dump::SIGNATURE, dump::VERSION, 2, 9984, SHARDS, 77, 10_000_000, 0, 0]);
+            extension.extend([dump::SIGNATURE, dump::VERSION, 2, 12_544, SHARDS, 77, 10_000_000, 0, 0]);
             extension.extend([0; 33]);
             extension.extend([3, 9]);
             let mut shards = vec![0; 2 * SHARD_WORDS];

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use lab::{report::Verdict, status};
 use policy::{
-    Operation,
+    Harden, Operation,
     counters::{Counters, OperationCounters},
     histogram::{Bucket, Percentile},
 };
@@ -132,6 +132,20 @@ fn device(text: &mut String, outcome: &Outcome, style: Style) {
         count(counters.reserve_empty),
         count(counters.held_dropped),
     );
+    harden(text, counters);
+}
+
+/// What hardening came to, where there was any.
+fn harden(text: &mut String, counters: &Counters<u64>) {
+    let figures: Vec<String> = Harden::ALL
+        .into_iter()
+        .map(|what| (what, *counters.harden(what)))
+        .filter(|(_, times)| *times != 0)
+        .map(|(what, times)| format!("{} {}", what.name().replace('_', " "), count(times)))
+        .collect();
+    if !figures.is_empty() {
+        let _ = writeln!(text, "  {}", figures.join(", "));
+    }
 }
 
 /// The sum over all operations.
