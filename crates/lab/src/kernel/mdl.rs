@@ -46,7 +46,7 @@ const PARTIAL_HAS_BEEN_MAPPED: u16 = 0x20;
 const HAS_PAGES: u16 = MAPPED_TO_SYSTEM_VA | PAGES_LOCKED | SOURCE_IS_NONPAGED_POOL | PARTIAL;
 
 /// KernelMode of MODE.
-pub(super) const KERNEL_MODE: u8 = 0;
+pub(crate) const KERNEL_MODE: u8 = 0;
 
 type Addresses = HashSet<usize, BuildHasherDefault<AddressHasher>>;
 
@@ -237,7 +237,7 @@ impl Machine {
     }
 
     /// MmMapLockedPagesSpecifyCache. Where it is for user mode nothing is mapped that could be unmapped twice.
-    pub(super) fn map_locked_pages(&self, list: usize, mode: u8, bug_check_on_failure: bool) -> usize {
+    pub(crate) fn map_locked_pages(&self, list: usize, mode: u8, bug_check_on_failure: bool) -> usize {
         self.check_mdl_irql(&rules::MAPPED_ABOVE_DISPATCH, "MmMapLockedPagesSpecifyCache");
         let flags = mdl::MDL_FLAGS.get(list);
         if mode != KERNEL_MODE {

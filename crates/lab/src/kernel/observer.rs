@@ -51,6 +51,8 @@ pub(crate) struct Planned {
     failures: RefCell<Vec<Failure>>,
     /// How many there are, so that a run without any loses no time.
     count: Cell<usize>,
+    /// Functions of which every call fails.
+    always: RefCell<Vec<String>>,
 }
 
 struct Failure {
@@ -71,10 +73,21 @@ impl Planned {
         self.count.set(self.count.get() + 1);
     }
 
+    /// Has every call of these functions fail from now on, and no others than were planned one by one.
+    pub(crate) fn set_always(&self, functions: &[&str]) {
+        let functions: Vec<_> = functions.iter().map(|&function| function.to_owned()).collect();
+        let counted = self.count.get() - self.always.borrow().len();
+        self.count.set(counted + functions.len());
+        *self.always.borrow_mut() = functions;
+    }
+
     /// Takes the failure that was planned for this call: the inner status is `None` where the usual one will do.
     pub(crate) fn take(&self, function: &str) -> Option<Option<NtStatus>> {
         if self.count.get() == 0 {
             return None;
+        }
+        if self.always.borrow().iter().any(|always| always == function) {
+            return Some(None);
         }
         let mut failures = self.failures.borrow_mut();
         let index = failures.iter().position(|failure| failure.function == function)?;

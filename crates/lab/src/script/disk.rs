@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Address, Device, HeldLock, IoStatus};
+use super::{Address, Device, HeldLock, IoStatus, Mdl, memory::Medium};
 use crate::{
     guest,
     kernel::{
@@ -31,6 +31,10 @@ use crate::{
 pub enum Answer {
     /// Completes it with this within its dispatch routine, and returns the status.
     Complete(IoStatus),
+    /// Completes a READ or WRITE with STATUS_SUCCESS and all of its bytes, within its dispatch routine.
+    Transfer,
+    /// As [`Answer::PendAndComplete`], with STATUS_SUCCESS and all of its bytes.
+    PendAndTransfer,
     /// Marks it pending, keeps it, and returns STATUS_PENDING. The script completes or cancels it, or never does.
     Pend,
     /// Marks it pending, completes it at once, and returns STATUS_PENDING when it is gone already.
@@ -69,6 +73,8 @@ pub struct Arrival {
     pub held: Vec<HeldLock>,
     /// The IRQL that it was sent at.
     pub irql: u8,
+    /// Its MDL, as it was then.
+    pub mdl: Option<Mdl>,
 }
 
 /// The most arrivals that are kept until the script takes them.
@@ -89,6 +95,7 @@ pub(super) struct ScriptedDisk {
     pub(super) recording: Cell<bool>,
     arrivals: RefCell<Vec<Arrival>>,
     arrived: Cell<u64>,
+    pub(super) medium: Medium,
 }
 
 impl ScriptedDisk {
@@ -100,6 +107,7 @@ impl ScriptedDisk {
             recording: Cell::new(true),
             arrivals: RefCell::default(),
             arrived: Cell::new(0),
+            medium: Medium::default(),
         }
     }
 
@@ -151,8 +159,19 @@ impl ScriptedDisk {
         let Some(Pending { record, visit }) = pending else {
             return false;
         };
-        complete(machine, &record, visit, status);
+        self.complete(machine, &record, visit, status);
         true
+    }
+
+    /// Completes a request, and moves its data.
+    fn complete(&self, machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize, status: IoStatus) {
+        let location = irp::CURRENT_STACK_LOCATION.get(record.address);
+        let IoStatus {
+            status: code,
+            information,
+        } = status;
+        self.medium.transfer(machine, record, location, code, information);
+        complete(machine, record, visit, status);
     }
 
     fn note(&self, machine: &'static Machine, record: &IrpRecord) {
@@ -177,6 +196,7 @@ impl ScriptedDisk {
             contents: contents(record),
             held: held_locks(machine),
             irql: machine.irql(),
+            mdl: Mdl::at(irp::MDL_ADDRESS.get(record.address)),
         });
     }
 
@@ -214,6 +234,12 @@ pub(super) fn held_locks(machine: &'static Machine) -> Vec<HeldLock> {
     .collect()
 }
 
+/// What a READ or WRITE ends with that is carried out in full.
+fn all_of(record: &IrpRecord) -> IoStatus {
+    let location = irp::CURRENT_STACK_LOCATION.get(record.address);
+    IoStatus::new(STATUS_SUCCESS, io_stack_location::ARGUMENT1.get(location) & 0xFFFF_FFFF)
+}
+
 fn complete(machine: &'static Machine, record: &Rc<IrpRecord>, visit: usize, status: IoStatus) {
     irp::STATUS.set(record.address, status.status);
     irp::INFORMATION.set(record.address, status.information);
@@ -237,8 +263,18 @@ impl Native for ScriptedDriver {
         let next = disk.next.borrow_mut().pop_front();
         match next.unwrap_or(disk.usual.get()) {
             Answer::Complete(status) => {
-                complete(machine, record, visit, status);
+                disk.complete(machine, record, visit, status);
                 return status.status;
+            }
+            Answer::Transfer => {
+                let status = all_of(record);
+                disk.complete(machine, record, visit, status);
+                return status.status;
+            }
+            Answer::PendAndTransfer => {
+                let status = all_of(record);
+                disk.pend(machine, record, visit);
+                disk.end(machine, record.serial, status);
             }
             Answer::Pend => disk.pend(machine, record, visit),
             Answer::PendAndComplete(status) => {

@@ -30,13 +30,15 @@
 //!
 //! # What it is not
 //!
-//! The disks have no medium: requests have no buffers and no data is moved. A script must not print, and it must not take
+//! The disks have no medium unless they are given one ([`World::set_medium`]), and requests no memory unless the script says so
+//! ([`Request::mdl`]): no data is moved then. A script must not print, and it must not take
 //! locks that another thread of the test process may hold: it runs in a process that was forked off.
 
 mod call;
 mod device;
 mod disk;
 mod lifecycle;
+mod memory;
 mod play;
 mod points;
 mod registry;
@@ -54,6 +56,7 @@ pub use self::{
     device::{Device, LowerDevice},
     disk::{Answer, Arrival},
     lifecycle::{PnpMove, PnpStep, UsageType, orders},
+    memory::Mdl,
     play::ScriptError,
     points::Point,
     registry::RegistryKey,

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, fmt, rc::Rc};
 
-use super::{Address, Device, IoStatus, disk};
+use super::{Address, Device, IoStatus, Mdl, disk};
 use crate::{
     guest,
     kernel::{
@@ -40,6 +40,8 @@ pub struct Request {
     pub flags: u32,
     /// `AssociatedIrp.SystemBuffer`, where it is not null: see [`World::new_buffer`](super::World::new_buffer).
     pub system_buffer: Address,
+    /// `MdlAddress`, where it is not null: see [`World::new_mdl`](super::World::new_mdl).
+    pub mdl: Address,
     /// The IRQL that it is sent at.
     pub irql: u8,
     /// Whether every byte of the IRP that neither the I/O manager nor the lab uses is filled with a pattern, and there
@@ -61,6 +63,7 @@ impl Request {
             parameters: [0; 4],
             flags: 0,
             system_buffer: Address::default(),
+            mdl: Address::default(),
             irql: PASSIVE_LEVEL,
             patterned: false,
             last_location: false,
@@ -116,6 +119,21 @@ impl Request {
         Self { flags: PAGING, ..self }
     }
 
+    /// For the memory that an MDL describes.
+    #[must_use]
+    pub fn of(self, mdl: Mdl) -> Self {
+        Self {
+            mdl: mdl.address,
+            ..self
+        }
+    }
+
+    /// For a buffer of the I/O manager's, as a device with DO_BUFFERED_IO takes it.
+    #[must_use]
+    pub fn in_buffer(self, system_buffer: Address) -> Self {
+        Self { system_buffer, ..self }
+    }
+
     /// Sent at DISPATCH_LEVEL.
     #[must_use]
     pub fn at_dispatch(self) -> Self {
@@ -169,6 +187,9 @@ impl Request {
         irp::FLAGS.set(address, self.flags);
         if self.system_buffer != Address::default() {
             irp::SYSTEM_BUFFER.set(address, self.system_buffer.0);
+        }
+        if self.mdl != Address::default() {
+            irp::MDL_ADDRESS.set(address, self.mdl.0);
         }
         irp::THREAD.set(address, machine.processor_data.thread(machine.current()));
         let location = record.stack_location(stack_size);

@@ -290,6 +290,11 @@ impl World {
         self.machine.planned.add(function, before, Some(status));
     }
 
+    /// Has every call of these kernel functions fail from now on, in the ways that are usual for them; with none, no more.
+    pub fn fail_always(&self, functions: &[&str]) {
+        self.machine.planned.set_always(functions);
+    }
+
     /// Lets everything run that can, and checks what must hold then.
     fn settle(&self) {
         Watchdog::pet();
