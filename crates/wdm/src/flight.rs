@@ -120,7 +120,6 @@ impl<K: Kind> RawFlight<K> {
     /// # Safety
     ///
     /// As for [`send`](Self::send).
-    #[expect(dead_code, reason = "for whoever splits requests that may not fail")]
     pub(crate) unsafe fn send_infallibly<D: Driver>(
         this: NonNull<Self>,
         irp: OwnIrp<K>,

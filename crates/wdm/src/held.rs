@@ -92,6 +92,17 @@ impl<D: Driver, S> Held<D, S> {
 }
 
 impl<D: Driver> Held<D> {
+    /// Completes the IRP with an error or with STATUS_SUCCESS, and `information`: of a READ or WRITE, the bytes that were
+    /// transferred.
+    pub fn complete_with(self, result: Result<(), NtError>, information: u64, irql: &mut Dispatch) {
+        let status = result.err().map_or(NtStatus::SUCCESS, NtStatus::from);
+        let parts = self.into_parts();
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::set_io_status(parts.raw, status, information) };
+        // SAFETY: as above, and its status is set.
+        unsafe { parts.complete(irql) };
+    }
+
     /// Sends the IRP to the lower driver, and does not hear of it again.
     ///
     /// It is sent with a stack location of its own for the lower driver, at whatever IRQL this thread has: at DISPATCH_LEVEL

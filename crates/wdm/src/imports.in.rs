@@ -42,6 +42,7 @@ kernel_imports! {
         IoInvalidateDeviceState(8);
         IoOpenDeviceRegistryKey(8, 4, 4, 8) -> 4;
         IoQueueWorkItem(8, 8, 4, 8);
+        IoReleaseCancelSpinLock(1);
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);
         IoReleaseRemoveLockEx(8, 8, 4);
         IoReuseIrp(8, 4);

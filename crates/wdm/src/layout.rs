@@ -76,6 +76,9 @@ layout! {
         0x38 information: wdk_sys::ULONG_PTR = IoStatus.Information;
         0x41 pending_returned: u8 = PendingReturned;
         0x43 current_location: i8 = CurrentLocation;
+        0x44 cancel: u8 = Cancel;
+        0x45 cancel_irql: u8 = CancelIrql;
+        0x68 cancel_routine: wdk_sys::PDRIVER_CANCEL = CancelRoutine;
         0x70 user_buffer: *mut core::ffi::c_void = UserBuffer;
         0x78 driver_context: [*mut core::ffi::c_void; 4] = Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext;
         0x98 thread: wdk_sys::PETHREAD = Tail.Overlay.Thread;

@@ -21,6 +21,8 @@
 //!   their place and drains when the device goes.
 //! * [`own_irp`] has IRPs that a driver makes itself; a [`Flight`], another part of a device, sends them, cancels them and gets
 //!   them back.
+//! * [`SplitMemory`] carries out a READ or WRITE by parts, which a driver's [`Split`] decides about; a [`SplitReserve`] does so where
+//!   there is no memory.
 //! * [`mdl`] has the memory that a request is for, and parts of it.
 //! * [`pool`], [`processor`] and [`time`] are what a driver counts and keeps its counts with.
 //! * [`registry`] reads a driver's settings, and [`error_log`] tells whoever looks after the machine what came of them.
@@ -78,6 +80,7 @@ mod request;
 mod slab;
 mod slots;
 mod spin_lock;
+mod split;
 mod status;
 mod sync;
 pub mod time;
@@ -108,6 +111,7 @@ pub use remove_lock::KeptDevice;
 pub use request::{MustPass, MustSucceed, Query, Request};
 pub use slab::{Slab, Slot};
 pub use spin_lock::{SpinLock, SpinLockGuard};
+pub use split::{Piece, SPLIT_WINDOW_MAX, Split, SplitMemory, SplitReserve, TransferMemory, TransferShape, Way};
 pub use status::{NtError, NtStatus};
 pub use timer::{Expire, Timer};
 pub use work_item::{Work, WorkItem};

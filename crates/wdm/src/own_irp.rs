@@ -521,7 +521,6 @@ pub(crate) enum Whole {
     Buffered(NonNull<u8>),
 }
 
-#[expect(dead_code, reason = "for whoever splits requests")]
 impl Whole {
     /// Finds it, where the request can be sent in parts: its memory is as the device below wants it, and is one piece.
     ///
@@ -547,7 +546,6 @@ impl Whole {
     }
 }
 
-#[expect(dead_code, reason = "for whoever splits requests")]
 impl OwnIrp<Part> {
     /// Allocates an IRP for parts of up to `length_max` bytes of requests for the device below `device`. It is not ready before
     /// [`set_part`](Self::set_part).

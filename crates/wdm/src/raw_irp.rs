@@ -6,12 +6,15 @@
 use core::{
     ffi::c_void,
     ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, AtomicU8, Ordering},
 };
 
 use wdk_sys::{
     DEVICE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, PIO_COMPLETION_ROUTINE, SL_INVOKE_ON_CANCEL,
     SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
-    ntddk::{IoForwardIrpSynchronously, IoSetCompletionRoutineEx, IofCallDriver, IofCompleteRequest},
+    ntddk::{
+        IoForwardIrpSynchronously, IoReleaseCancelSpinLock, IoSetCompletionRoutineEx, IofCallDriver, IofCompleteRequest,
+    },
 };
 
 use crate::{
@@ -235,4 +238,64 @@ pub(crate) unsafe fn call(irp: NonNull<IRP>, lower: NonNull<DEVICE_OBJECT>) -> N
 pub(crate) unsafe fn forward_and_wait(irp: NonNull<IRP>, lower: NonNull<DEVICE_OBJECT>) -> bool {
     // SAFETY: as the caller promises.
     unsafe { IoForwardIrpSynchronously(lower.as_ptr(), irp.as_ptr()) != 0 }
+}
+
+/// Whether whoever sent the IRP has cancelled it. It may be cancelled at any moment.
+///
+/// # Safety
+///
+/// The caller owns the IRP.
+pub(crate) unsafe fn is_cancelled(irp: NonNull<IRP>) -> bool {
+    // SAFETY: a field of an IRP that the caller owns, which the I/O manager stores to at the same time.
+    let cancel = unsafe { AtomicU8::from_ptr(layout::irp::cancel(irp.as_ptr())) };
+    // In one order with the exchanges of the cancel routine.
+    cancel.load(Ordering::SeqCst) != 0
+}
+
+/// A cancel routine.
+pub(crate) type CancelRoutine = unsafe extern "C" fn(*mut DEVICE_OBJECT, *mut IRP);
+
+/// IoSetCancelRoutine, where there is none. Returns whether the IRP has been cancelled, before or since: where it was before, the
+/// routine has not been called, and will not be.
+///
+/// # Safety
+///
+/// The caller owns the IRP, and keeps it until the routine has been [taken back](take_back_cancel_routine) or has run.
+pub(crate) unsafe fn set_cancel_routine(irp: NonNull<IRP>, routine: CancelRoutine) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { cancel_routine(irp) }.swap(routine as *mut c_void, Ordering::SeqCst);
+    // SAFETY: as above.
+    unsafe { is_cancelled(irp) }
+}
+
+/// IoSetCancelRoutine with no routine. Returns whether there still was one: if not, it has been called, and runs or will run.
+///
+/// # Safety
+///
+/// The caller owns the IRP, and has set its cancel routine.
+pub(crate) unsafe fn take_back_cancel_routine(irp: NonNull<IRP>) -> bool {
+    // SAFETY: as the caller promises.
+    let before = unsafe { cancel_routine(irp) }.swap(ptr::null_mut(), Ordering::SeqCst);
+    !before.is_null()
+}
+
+/// # Safety
+///
+/// The caller owns the IRP, for as long as the result is used.
+unsafe fn cancel_routine<'a>(irp: NonNull<IRP>) -> &'a AtomicPtr<c_void> {
+    let field = layout::irp::cancel_routine(irp.as_ptr()).cast::<*mut c_void>();
+    // SAFETY: a field of an IRP that is there, aligned, and exchanged as a whole by everyone.
+    unsafe { AtomicPtr::from_ptr(field) }
+}
+
+/// IoReleaseCancelSpinLock, with which a cancel routine begins.
+///
+/// # Safety
+///
+/// Called in the cancel routine of this IRP, once.
+pub(crate) unsafe fn release_cancel_spin_lock(irp: NonNull<IRP>) {
+    // SAFETY: a field of an IRP that is being cancelled, which the I/O manager has written for this.
+    let irql = unsafe { layout::irp::cancel_irql(irp.as_ptr()).read() };
+    // SAFETY: the I/O manager has acquired the lock for this routine.
+    unsafe { IoReleaseCancelSpinLock(irql) };
 }
