@@ -4,13 +4,15 @@
 //! failure, and some requests may not fail. So what may not fail is never registered with a call that can: paging I/O takes
 //! the plain IoSetCompletionRoutine, and the PnP and power requests that tell what is so are only passed on.
 
-use policy::{Operation, Statistics, configuration::Configuration};
+use policy::{Harden, Operation, Statistics, configuration::Configuration};
 use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Request, processor};
 
 use crate::{
     bypass_io, configuration, events, fatal,
     following::{Following, Timing},
     lifecycle::{self, Lifecycle},
+    parts::Parts,
+    split::{self, Reserve},
 };
 
 /// The filter: on every device that it is asked to join, where it follows each READ, WRITE,
@@ -39,11 +41,21 @@ impl State {
             count(statistics, processor::current());
         }
     }
+
+    /// Counts what was done to harden the device.
+    pub(crate) fn harden(&self, what: Harden) {
+        self.count(|statistics, shard| statistics.harden(shard, what));
+    }
+
+    /// What the device has in reserve to carry out a request by parts: nothing, where no request is divided.
+    pub(crate) fn reserve(&self) -> Option<&Reserve> {
+        self.following.reserve()
+    }
 }
 
 impl Driver for Filter {
     type State = State;
-    type Parts = ();
+    type Parts = Parts;
 
     fn initialise(mut entry: DriverEntry<'_>) -> Result<(), NtError> {
         configuration::initialise(&mut entry);
@@ -73,7 +85,7 @@ impl Driver for Filter {
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
         Ok(match request {
-            Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
+            Request::RemoveDevice(removal) => lifecycle::remove(removal),
             Request::SurpriseRemoval(irp) | Request::StopDevice(irp) => lifecycle::stop(irp),
             Request::CancelRemoveDevice(irp) | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
             Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => lifecycle::query(irp)?,
@@ -121,8 +133,13 @@ enum Urgency {
     MustNotFail,
 }
 
-/// Follows a READ or WRITE. Only of these the IRP's flags say whether they are paging I/O.
+/// Follows a READ or WRITE, by parts where it is longer than the device takes. Only of these the IRP's flags say whether they are
+/// paging I/O.
 fn follow_transfer<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u32) -> Outcome<'irp, Filter> {
+    let irp = match split::take(irp, operation, length) {
+        Ok(dispatched) => return Ok(dispatched),
+        Err(irp) => irp,
+    };
     let urgency = if irp.is_paging_io() {
         Urgency::MustNotFail
     } else {

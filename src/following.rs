@@ -12,7 +12,7 @@ use wdm::{
     time::{self, Ticks},
 };
 
-use crate::filter::Filter;
+use crate::{filter::Filter, split};
 
 const STATISTICS_TAG: Tag = Tag::new(*b"ISst");
 const SLAB_TAG: Tag = Tag::new(*b"ISsl");
@@ -40,6 +40,8 @@ struct Memory {
     shards: Array<Shard>,
     slab: Slab<Filter, Timing>,
     reserve: Slab<Filter, Timing>,
+    /// Where requests are divided.
+    split: Option<split::Reserve>,
 }
 
 impl Memory {
@@ -52,6 +54,10 @@ impl Memory {
             shards: Array::zeroed(processors, STATISTICS_TAG)?,
             slab: Slab::new(slab, SLAB_TAG)?,
             reserve: Slab::new(reserve, RESERVE_TAG)?,
+            split: match configuration.max_transfer_bytes() {
+                Some(most) => Some(split::reserve(most.get())?),
+                None => None,
+            },
         })
     }
 }
@@ -71,6 +77,11 @@ impl Following {
     /// What the device is counted with, where there is memory for it.
     pub(crate) fn statistics(&self) -> Option<Statistics<'_>> {
         self.statistics.over(&self.memory.as_ref()?.shards)
+    }
+
+    /// What is in reserve for carrying out a request by parts.
+    pub(crate) fn reserve(&self) -> Option<&split::Reserve> {
+        self.memory.as_ref()?.split.as_ref()
     }
 
     /// The slots for requests that are paging I/O, or for those that are not.

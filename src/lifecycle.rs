@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use policy::usage::{Ended, SpecialFile, Usage};
 use wdm::{
     DeviceUsage, DeviceUsageNotification, Dispatched, MustSucceed, NtError, Outcome, PnpDeviceState, Query,
-    QueryPnpDeviceState, StartDevice,
+    QueryPnpDeviceState, RemoveDevice, StartDevice,
 };
 
 use crate::filter::Filter;
@@ -19,6 +19,7 @@ use crate::filter::Filter;
 #[derive(Default)]
 pub(crate) struct Lifecycle {
     started: AtomicBool,
+    going: AtomicBool,
     /// A [`Usage`]. Written in the turn of a usage notification alone.
     usage: AtomicU64,
 }
@@ -31,6 +32,11 @@ impl Lifecycle {
 
     fn set_usage(&self, usage: Usage) {
         self.usage.store(usage.to_bits(), Ordering::Release);
+    }
+
+    /// Whether IRP_MN_REMOVE_DEVICE has come, so that the drivers below are not to be sent anything that is not on its way.
+    pub(crate) fn is_going(&self) -> bool {
+        self.going.load(Ordering::Acquire)
     }
 
     /// The device takes no new special file from now on, until it is started.
@@ -63,6 +69,12 @@ pub(crate) fn start(irp: StartDevice<'_, Filter>) -> Dispatched<'_> {
 pub(crate) fn stop(irp: MustSucceed<'_, Filter>) -> Dispatched<'_> {
     irp.device().state().lifecycle.stopped();
     irp.succeed_and_call()
+}
+
+/// IRP_MN_REMOVE_DEVICE.
+pub(crate) fn remove(removal: RemoveDevice<'_, Filter>) -> Dispatched<'_> {
+    removal.device().state().lifecycle.going.store(true, Ordering::Release);
+    removal.call_detach_and_delete()
 }
 
 /// IRP_MN_QUERY_STOP_DEVICE and IRP_MN_QUERY_REMOVE_DEVICE: not while the system pages to the device, or would write a dump or

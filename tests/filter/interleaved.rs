@@ -20,7 +20,7 @@ use crate::{
 /// Tells whether there is such a point.
 ///
 /// There are two points to each call, before and after it, and the first is where the driver gets the remove lock.
-fn send_and_at(
+pub(crate) fn send_and_at(
     world: &World,
     filter: Device,
     request: Request,

@@ -3,13 +3,24 @@
 //! Written out here and not taken from any library, so that a wrong layout in the driver shows.
 
 pub(crate) mod irp {
+    pub(crate) const MDL_ADDRESS: usize = 0x8;
+    pub(crate) const FLAGS: usize = 0x10;
+    pub(crate) const SYSTEM_BUFFER: usize = 0x18;
     pub(crate) const IO_STATUS_STATUS: usize = 0x30;
+    pub(crate) const PENDING_RETURNED: usize = 0x41;
+    pub(crate) const STACK_COUNT: usize = 0x42;
     pub(crate) const CURRENT_LOCATION: usize = 0x43;
+    pub(crate) const CANCEL_ROUTINE: usize = 0x68;
+    pub(crate) const THREAD: usize = 0x98;
     pub(crate) const CURRENT_STACK_LOCATION: usize = 0xB8;
 }
 
 pub(crate) mod stack_location {
+    pub(crate) const FLAGS: usize = 0x2;
     pub(crate) const CONTROL: usize = 0x3;
+    pub(crate) const LENGTH: usize = 0x8;
+    pub(crate) const KEY: usize = 0x10;
+    pub(crate) const BYTE_OFFSET: usize = 0x18;
     pub(crate) const DEVICE_OBJECT: usize = 0x28;
     pub(crate) const COMPLETION_ROUTINE: usize = 0x38;
     pub(crate) const CONTEXT: usize = 0x40;

@@ -14,5 +14,6 @@ mod layout;
 mod lifecycle;
 mod policy;
 mod remove;
+mod split;
 mod statistics;
 mod support;
