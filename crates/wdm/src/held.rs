@@ -10,14 +10,14 @@ use crate::{
     irql::Dispatch,
     raw_irp,
     remove_lock::{KeptDevice, Locked},
-    slab::Slot,
+    slab::{Slot, Stashed},
     status::{NtError, NtStatus},
 };
 
 /// An IRP that this driver has pending, with the remove lock of its device: it can be kept, and sent to another thread.
 ///
-/// `S` is the slot it has, where it came back to [`Hold::done`](crate::Hold::done); one that was
-/// [parked](crate::Irp::park) has none.
+/// `S` is the slot it has: a [`Slot`] where it came back to [`Hold::done`](crate::Hold::done), a [`Stashed`] where its context
+/// was put into that; one that was [parked](crate::Irp::park) has none.
 ///
 /// # States
 ///
@@ -68,6 +68,20 @@ impl<D: Driver, S> Held<D, S> {
     /// STATUS_DELETE_PENDING where the device is being removed.
     pub fn keep_device(&self) -> Result<KeptDevice<D>, NtError> {
         KeptDevice::new(&self.parts.device)
+    }
+
+    /// Whether whoever sent the IRP has cancelled it. It may be cancelled at any moment; one that is has to end soon.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::is_cancelled(self.parts.raw) }
+    }
+
+    /// Whether the memory manager waits for this READ or WRITE to have a page, see [`Irp::is_paging_io`](crate::Irp::is_paging_io).
+    #[must_use]
+    pub fn is_paging_io(&self) -> bool {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::is_paging_io(self.parts.raw) }
     }
 
     /// Completes the IRP with an error.
@@ -137,6 +151,26 @@ impl<D: Driver, C> Held<D, Slot<D, C>> {
     pub fn complete(self, irql: &mut Dispatch) {
         // SAFETY: the IRP is held, and the lower driver has set its status.
         unsafe { self.into_parts().complete(irql) };
+    }
+}
+
+impl<D: Driver, C> Held<D, Slot<D, C>> {
+    /// Puts the context into the slot, so that both go with the IRP wherever it waits, a [`Queue`](crate::Queue) most often.
+    pub fn stash(self, context: C) -> Held<D, Stashed<D, C>> {
+        let HeldParts { raw, slot, device } = self.into_parts();
+        let slot = slot.stash(context);
+        // SAFETY: it was held.
+        unsafe { Held::new(HeldParts { raw, slot, device }) }
+    }
+}
+
+impl<D: Driver, C> Held<D, Stashed<D, C>> {
+    /// Takes the context back, to complete the IRP or to [send it again](Held::send_again).
+    pub fn take_back(self) -> (Held<D, Slot<D, C>>, C) {
+        let HeldParts { raw, slot, device } = self.into_parts();
+        let (slot, context) = slot.take_back();
+        // SAFETY: it was held.
+        (unsafe { Held::new(HeldParts { raw, slot, device }) }, context)
     }
 }
 

@@ -76,6 +76,7 @@ layout! {
         0x38 information: wdk_sys::ULONG_PTR = IoStatus.Information;
         0x41 pending_returned: u8 = PendingReturned;
         0x43 current_location: i8 = CurrentLocation;
+        0x44 cancel: u8 = Cancel;
         0x78 driver_context: [*mut core::ffi::c_void; 4] = Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext;
         0xa8 list_entry: LIST_ENTRY = Tail.Overlay.__bindgen_anon_2.ListEntry;
         0xb8 current_stack_location: *mut IO_STACK_LOCATION =

@@ -100,7 +100,7 @@ pub use pnp::{DeviceUsage, DeviceUsageNotification, PnpDeviceState, PnpQuestion,
 pub use remove_device::RemoveDevice;
 pub use remove_lock::KeptDevice;
 pub use request::{MustPass, MustSucceed, Query, Request};
-pub use slab::{Slab, Slot};
+pub use slab::{Slab, Slot, Stashed};
 pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use status::{NtError, NtStatus};
 pub use timer::{Expire, Timer};

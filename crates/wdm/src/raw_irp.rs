@@ -6,10 +6,11 @@
 use core::{
     ffi::c_void,
     ptr::{self, NonNull},
+    sync::atomic::{AtomicU8, Ordering},
 };
 
 use wdk_sys::{
-    DEVICE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, PIO_COMPLETION_ROUTINE, SL_INVOKE_ON_CANCEL,
+    DEVICE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, IRP_PAGING_IO, PIO_COMPLETION_ROUTINE, SL_INVOKE_ON_CANCEL,
     SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
     ntddk::{IoForwardIrpSynchronously, IoSetCompletionRoutineEx, IofCallDriver, IofCompleteRequest},
 };
@@ -77,6 +78,29 @@ pub(crate) unsafe fn status(irp: NonNull<IRP>) -> NtStatus {
 pub(crate) unsafe fn information(irp: NonNull<IRP>) -> u64 {
     // SAFETY: a field of an IRP that the caller may read.
     unsafe { layout::irp::information(irp.as_ptr()).read() }
+}
+
+/// Whether whoever sent the IRP has cancelled it.
+///
+/// # Safety
+///
+/// The caller owns the IRP.
+pub(crate) unsafe fn is_cancelled(irp: NonNull<IRP>) -> bool {
+    // IoCancelIrp writes it on any processor, and never takes it back.
+    // SAFETY: a field of an IRP that the caller owns, of which only atomic use is made here.
+    let cancel = unsafe { AtomicU8::from_ptr(layout::irp::cancel(irp.as_ptr())) };
+    cancel.load(Ordering::Acquire) != 0
+}
+
+/// Whether the IRP, a READ or WRITE, is paging I/O. The other bits that are set for paging mean something else in other
+/// requests.
+///
+/// # Safety
+///
+/// The caller owns the IRP.
+pub(crate) unsafe fn is_paging_io(irp: NonNull<IRP>) -> bool {
+    // SAFETY: a field of an IRP that the caller owns.
+    unsafe { layout::irp::flags(irp.as_ptr()).read() & IRP_PAGING_IO != 0 }
 }
 
 /// Sets what the IRP ended with.
