@@ -4,22 +4,41 @@
 //! failure, and some requests may not fail. So what may not fail is never registered with a call that can: paging I/O takes
 //! the plain IoSetCompletionRoutine, and the PnP and power requests that tell what is so are only passed on.
 
-use policy::{Operation, Statistics, configuration::Configuration};
-use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Request, processor};
+use policy::{Operation, Statistics, configuration::Configuration, retry::Retry};
+use wdm::{
+    AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Queue, Request, Timer, WorkItem,
+    processor,
+};
 
 use crate::{
     bypass_io, configuration, events, fatal,
     following::{Following, Timing},
     lifecycle::{self, Lifecycle},
+    retry,
 };
 
 /// The filter: on every device that it is asked to join, where it follows each READ, WRITE,
 /// FLUSH_BUFFERS and DEVICE_CONTROL that it can.
 pub(crate) enum Filter {}
 
+wdm::parts! {
+    /// What the kernel knows of a device by its address.
+    pub(crate) struct Parts for Filter {
+        /// READs and WRITEs that are to be sent again, in the order in which they are due.
+        transfers: Queue<Filter, retry::Waiting>,
+        /// FLUSH_BUFFERS, likewise.
+        flushes: Queue<Filter, retry::Waiting>,
+        /// Set for the first of both.
+        timer: Timer<Filter, retry::SendDue>,
+        /// Sends the FLUSH_BUFFERS that are due.
+        flusher: WorkItem<Filter, retry::SendFlushes>,
+    }
+}
+
 /// What the filter keeps for a device.
 pub(crate) struct State {
     configuration: Configuration,
+    retry: Retry,
     /// Where there was no memory for it when the device was added, the filter is on the device all the same and lets
     /// every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots from;
     /// it counts nothing then, and says so by having no statistics.
@@ -33,6 +52,11 @@ impl State {
         &self.configuration
     }
 
+    /// When the device's requests are sent again.
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.retry
+    }
+
     /// Counts with the statistics of the device, where it has any, in the shard of this processor.
     pub(crate) fn count(&self, count: impl FnOnce(Statistics<'_>, usize)) {
         if let Some(statistics) = self.following.statistics() {
@@ -43,7 +67,7 @@ impl State {
 
 impl Driver for Filter {
     type State = State;
-    type Parts = ();
+    type Parts = Parts;
 
     fn initialise(mut entry: DriverEntry<'_>) -> Result<(), NtError> {
         configuration::initialise(&mut entry);
@@ -60,6 +84,7 @@ impl Driver for Filter {
             events::not_followed(&mut add);
         }
         let state = State {
+            retry: Retry::new(&configuration),
             configuration,
             following,
             lifecycle: Lifecycle::default(),
@@ -73,7 +98,7 @@ impl Driver for Filter {
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
         Ok(match request {
-            Request::RemoveDevice(removal) => removal.call_detach_and_delete(),
+            Request::RemoveDevice(removal) => lifecycle::remove(removal),
             Request::SurpriseRemoval(irp) | Request::StopDevice(irp) => lifecycle::stop(irp),
             Request::CancelRemoveDevice(irp) | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
             Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => lifecycle::query(irp)?,
@@ -131,7 +156,7 @@ fn follow_transfer<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u
     follow(irp, operation, length, urgency)
 }
 
-/// Follows a request to its end; lets it pass where there is no slot for it.
+/// Follows a request to its end; lets it pass where there is no slot for it. One that may be sent again is held.
 fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, bytes: u32, urgency: Urgency) -> Outcome<'irp, Filter> {
     let paging = urgency == Urgency::MustNotFail;
     match irp.with_slot(|state| state.following.slab(paging)) {
@@ -139,17 +164,20 @@ fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, bytes: u32, urgenc
             irp.device().state().count(|statistics, shard| {
                 statistics.sent(shard, operation, bytes.into());
             });
-            let timing = Timing::new(operation);
-            if paging {
-                Ok(irp.observe_infallibly(timing))
-            } else {
-                irp.observe(timing).inspect_err(|rejected| {
-                    rejected
-                        .device()
-                        .state()
-                        .count(|statistics, shard| statistics.refused(shard));
-                })
-            }
+            let timing = Timing::new(operation, paging);
+            let retried = operation != Operation::DeviceControl && irp.device().state().retry.is_on();
+            let sent = match (retried, paging) {
+                (false, false) => irp.observe(timing),
+                (false, true) => Ok(irp.observe_infallibly(timing)),
+                (true, false) => irp.hold(timing),
+                (true, true) => Ok(irp.hold_infallibly(timing)),
+            };
+            sent.inspect_err(|rejected| {
+                rejected
+                    .device()
+                    .state()
+                    .count(|statistics, shard| statistics.refused(shard));
+            })
         }
         Err(irp) => {
             irp.device().state().count(|statistics, shard| {

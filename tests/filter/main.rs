@@ -14,5 +14,6 @@ mod layout;
 mod lifecycle;
 mod policy;
 mod remove;
+mod retry;
 mod statistics;
 mod support;

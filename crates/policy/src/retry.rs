@@ -63,8 +63,8 @@ const _: () = assert!(
 pub struct Retry {
     attempts: u32,
     statuses: u32,
-    backoff: Duration,
-    deadline: Duration,
+    backoff_ms: u32,
+    deadline_ms: u32,
 }
 
 /// How a request that was sent has come back.
@@ -119,8 +119,8 @@ impl Retry {
         Self {
             attempts: configuration.retry_attempts(),
             statuses: configuration.retry_statuses(),
-            backoff: Duration::from_millis(configuration.retry_backoff_ms() as u64),
-            deadline: Duration::from_millis(configuration.retry_deadline_ms() as u64),
+            backoff_ms: configuration.retry_backoff_ms(),
+            deadline_ms: configuration.retry_deadline_ms(),
         }
     }
 
@@ -160,7 +160,7 @@ impl Retry {
     /// later than it was to be.
     #[must_use]
     pub fn is_in_time(&self, elapsed: Duration) -> bool {
-        elapsed <= self.deadline
+        elapsed <= Duration::from_millis(self.deadline_ms.into())
     }
 
     /// Whether a failure with this status counts as one that passes.
@@ -172,7 +172,7 @@ impl Retry {
 
     /// How long a request waits that has been sent again so often: twice as long each time.
     fn backoff_after(&self, resent: u32) -> Duration {
-        self.backoff
-            .saturating_mul(1_u32.checked_shl(resent).unwrap_or(u32::MAX))
+        let times = 1_u64.checked_shl(resent).unwrap_or(u64::MAX);
+        Duration::from_millis(u64::from(self.backoff_ms).saturating_mul(times))
     }
 }
