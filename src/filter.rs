@@ -4,7 +4,7 @@
 //! failure, and some requests may not fail. So what may not fail is never registered with a call that can: paging I/O takes
 //! the plain IoSetCompletionRoutine, and the PnP and power requests that tell what is so are only passed on.
 
-use policy::{Harden, Operation, Statistics, configuration::Configuration};
+use policy::{Harden, Operation, Statistics, configuration::Configuration, retry::Retry};
 use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Request, processor};
 
 use crate::{
@@ -22,6 +22,7 @@ pub(crate) enum Filter {}
 /// What the filter keeps for a device.
 pub(crate) struct State {
     configuration: Configuration,
+    retry: Retry,
     /// Where there was no memory for it when the device was added, the filter is on the device all the same and lets
     /// every request pass, since a stack that lacks a filter it was set up with may be the one that Windows boots from;
     /// it counts nothing then, and says so by having no statistics.
@@ -33,6 +34,11 @@ impl State {
     /// What the device goes by.
     pub(crate) fn configuration(&self) -> &Configuration {
         &self.configuration
+    }
+
+    /// When the device's requests are sent again.
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.retry
     }
 
     /// Counts with the statistics of the device, where it has any, in the shard of this processor.
@@ -72,6 +78,7 @@ impl Driver for Filter {
             events::not_followed(&mut add);
         }
         let state = State {
+            retry: Retry::new(&configuration),
             configuration,
             following,
             lifecycle: Lifecycle::default(),
@@ -148,7 +155,7 @@ fn follow_transfer<'irp>(irp: Irp<'irp, Filter>, operation: Operation, length: u
     follow(irp, operation, length, urgency)
 }
 
-/// Follows a request to its end; lets it pass where there is no slot for it.
+/// Follows a request to its end; lets it pass where there is no slot for it. One that may be sent again is held.
 fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, bytes: u32, urgency: Urgency) -> Outcome<'irp, Filter> {
     let paging = urgency == Urgency::MustNotFail;
     match irp.with_slot(|state| state.following.slab(paging)) {
@@ -156,17 +163,20 @@ fn follow<'irp>(irp: Irp<'irp, Filter>, operation: Operation, bytes: u32, urgenc
             irp.device().state().count(|statistics, shard| {
                 statistics.sent(shard, operation, bytes.into());
             });
-            let timing = Timing::new(operation);
-            if paging {
-                Ok(irp.observe_infallibly(timing))
-            } else {
-                irp.observe(timing).inspect_err(|rejected| {
-                    rejected
-                        .device()
-                        .state()
-                        .count(|statistics, shard| statistics.refused(shard));
-                })
-            }
+            let timing = Timing::new(operation, paging);
+            let retried = operation != Operation::DeviceControl && irp.device().state().retry.is_on();
+            let sent = match (retried, paging) {
+                (false, false) => irp.observe(timing),
+                (false, true) => Ok(irp.observe_infallibly(timing)),
+                (true, false) => irp.hold(timing),
+                (true, true) => Ok(irp.hold_infallibly(timing)),
+            };
+            sent.inspect_err(|rejected| {
+                rejected
+                    .device()
+                    .state()
+                    .count(|statistics, shard| statistics.refused(shard));
+            })
         }
         Err(irp) => {
             irp.device().state().count(|statistics, shard| {

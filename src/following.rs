@@ -2,14 +2,14 @@
 //!
 //! All of it is allocated when the device is added. After that nothing is, however many requests come.
 
-use core::num::NonZeroU32;
+use core::{num::NonZeroU32, time::Duration};
 
 use policy::{DeviceStatistics, Operation, Shard, Statistics, clock::Clock, configuration::Configuration};
 use wdm::{
-    Device, NtError, Observe, Slab, View,
+    Device, NtError, NtStatus, Observe, Slab, View,
     pool::{Array, Tag},
     processor,
-    time::{self, Ticks},
+    time::{self, InterruptTime, Ticks},
 };
 
 use crate::{filter::Filter, split};
@@ -91,37 +91,89 @@ impl Following {
     }
 }
 
-/// The context of a request that is followed.
+/// The context of a request that is followed: what it is, and how long it has taken.
 pub(crate) struct Timing {
-    operation: Operation,
-    /// When the lower driver was called.
+    pub(crate) operation: Operation,
+    /// Whether it is paging I/O, for which nothing is allocated.
+    pub(crate) paging: bool,
+    /// How often it has been sent again: no more often than the setting allows, which is less than ten times.
+    resent: u8,
+    /// How many microseconds after `began` it is due, where it waits in a queue whose entries have no room for more.
+    due_us: u32,
+    /// When the lower driver was called first.
     started: Ticks,
+    /// The same by the clock that timers go by, which stands still while the system sleeps. Only of one that is held.
+    began: InterruptTime,
 }
 
 impl Timing {
     /// For a request that has not been sent yet.
-    pub(crate) fn new(operation: Operation) -> Self {
-        let started = Ticks::default();
-        Self { operation, started }
+    pub(crate) fn new(operation: Operation, paging: bool) -> Self {
+        Self {
+            operation,
+            paging,
+            resent: 0,
+            due_us: 0,
+            started: Ticks::default(),
+            began: InterruptTime::default(),
+        }
+    }
+
+    /// The lower driver is called for the first time. Not when the context was made: what the registration takes is not the
+    /// device's.
+    fn start(&mut self) {
+        self.started = Ticks::now();
+    }
+
+    /// The same, of a request that may be sent again.
+    pub(crate) fn start_holding(&mut self) {
+        self.began = InterruptTime::now();
+        self.start();
+    }
+
+    /// How long ago a request that is held was sent first.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.until(InterruptTime::now())
+    }
+
+    /// How often it has been sent again.
+    pub(crate) fn resent(&self) -> u32 {
+        self.resent.into()
+    }
+
+    /// For the next sending.
+    pub(crate) fn once_more(self) -> Self {
+        let resent = self.resent.saturating_add(1);
+        Self { resent, ..self }
+    }
+
+    /// It is due at this time, or up to a microsecond later.
+    pub(crate) fn due_at(self, due: InterruptTime) -> Self {
+        let microseconds = self.began.until(due).as_nanos().div_ceil(1_000);
+        let due_us = u32::try_from(microseconds).unwrap_or(u32::MAX);
+        Self { due_us, ..self }
+    }
+
+    /// When it is due.
+    pub(crate) fn due(&self) -> InterruptTime {
+        self.began.after(Duration::from_micros(self.due_us.into()))
+    }
+
+    /// Counts a request that is completed next.
+    pub(crate) fn count_done(&self, device: &Device<Filter>, status: NtStatus, information: u64) {
+        let latency = Ticks::now().since(self.started);
+        device.state().count(|statistics, shard| {
+            statistics.done(shard, self.operation, status.to_raw(), information, latency);
+        });
     }
 }
 
 impl Observe<Filter> for Timing {
     fn calling(&mut self, _device: &Device<Filter>) {
-        // Not when the context was made: what the registration takes is not the device's.
-        self.started = Ticks::now();
+        self.start();
     }
 
     fn done(self, device: &Device<Filter>, view: View<'_>) {
-        let latency = Ticks::now().since(self.started);
-        device.state().count(|statistics, shard| {
-            statistics.done(
-                shard,
-                self.operation,
-                view.status().to_raw(),
-                view.information(),
-                latency,
-            );
-        });
+        self.count_done(device, view.status(), view.information());
     }
 }

@@ -7,11 +7,11 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use policy::usage::{Ended, SpecialFile, Usage};
 use wdm::{
-    DeviceUsage, DeviceUsageNotification, Dispatched, MustSucceed, NtError, Outcome, PnpDeviceState, Query,
-    QueryPnpDeviceState, RemoveDevice, StartDevice,
+    Device, DeviceUsage, DeviceUsageNotification, Dispatch, Dispatched, MustSucceed, NtError, Outcome, PnpDeviceState,
+    Query, QueryPnpDeviceState, RemoveDevice, StartDevice,
 };
 
-use crate::filter::Filter;
+use crate::{filter::Filter, retry};
 
 /// Where a device is in its life.
 ///
@@ -20,6 +20,8 @@ use crate::filter::Filter;
 pub(crate) struct Lifecycle {
     started: AtomicBool,
     going: AtomicBool,
+    /// It was started and then stopped. Not the opposite of `started`, which is not so either before the first start.
+    stopped: AtomicBool,
     /// A [`Usage`]. Written in the turn of a usage notification alone.
     usage: AtomicU64,
 }
@@ -39,9 +41,20 @@ impl Lifecycle {
         self.going.load(Ordering::Acquire)
     }
 
-    /// The device takes no new special file from now on, until it is started.
-    pub(crate) fn stopped(&self) {
+    /// Whether the device has been stopped, and not been started since.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    fn started(&self) {
+        self.started.store(true, Ordering::Release);
+        self.stopped.store(false, Ordering::Release);
+    }
+
+    /// The device takes no new special file from now on, and nothing is sent to it again, until it is started.
+    fn stopped(&self) {
         self.started.store(false, Ordering::Release);
+        self.stopped.store(true, Ordering::Release);
     }
 }
 
@@ -50,18 +63,24 @@ impl Lifecycle {
 /// Where it cannot wait for them, it lets them start all the same: a disk is not lost over a filter.
 pub(crate) fn start(irp: StartDevice<'_, Filter>) -> Dispatched<'_> {
     match irp.forward_and_wait() {
-        Ok(answered) => {
+        Ok(mut answered) => {
             if answered.status().ok().is_ok() {
-                let lifecycle = &answered.device().state().lifecycle;
-                lifecycle.started.store(true, Ordering::Release);
+                let (device, irql) = answered.device_and_irql();
+                started(device, irql);
             }
             answered.complete()
         }
-        Err(irp) => {
-            irp.device().state().lifecycle.started.store(true, Ordering::Release);
+        Err(mut irp) => {
+            let (device, irql) = irp.device_and_irql();
+            started(device, irql);
             irp.skip_and_call()
         }
     }
+}
+
+fn started(device: &Device<Filter>, irql: &mut Dispatch) {
+    device.state().lifecycle.started();
+    retry::resume(device, irql);
 }
 
 /// IRP_MN_STOP_DEVICE and IRP_MN_SURPRISE_REMOVAL. After the latter the device is neither detached nor deleted:
@@ -71,9 +90,11 @@ pub(crate) fn stop(irp: MustSucceed<'_, Filter>) -> Dispatched<'_> {
     irp.succeed_and_call()
 }
 
-/// IRP_MN_REMOVE_DEVICE.
+/// IRP_MN_REMOVE_DEVICE: what is below, and fails from now on, is not sent there again; and no part of what is under way is.
 pub(crate) fn remove(removal: RemoveDevice<'_, Filter>) -> Dispatched<'_> {
-    removal.device().state().lifecycle.going.store(true, Ordering::Release);
+    let lifecycle = &removal.device().state().lifecycle;
+    lifecycle.going.store(true, Ordering::Release);
+    lifecycle.stopped();
     removal.call_detach_and_delete()
 }
 

@@ -11,11 +11,16 @@ use policy::{
     split::{self, Decision, Memory, Outcome, Part, Transfer},
 };
 use wdm::{
-    Device, Dispatch, Dispatched, Held, Irp, NtError, NtStatus, Piece, Queued, Split, SplitMemory, SplitReserve,
-    TransferMemory, TransferShape, Way, pool::Tag, time::Ticks,
+    Device, Dispatch, Dispatched, Held, Irp, NtError, NtStatus, Piece, Queued, Settled, Split, SplitMemory,
+    SplitReserve, TransferMemory, TransferShape, Way, pool::Tag, time::InterruptTime,
 };
 
-use crate::filter::{Filter, State};
+use crate::{
+    filter::{Filter, State},
+    following::Timing,
+    parts::Parts,
+    retry::{self, Verdict},
+};
 
 const MEMORY_TAG: Tag = Tag::new(*b"ISsp");
 const RESERVE_TAG: Tag = Tag::new(*b"ISsv");
@@ -26,14 +31,6 @@ pub(crate) type Reserve = SplitReserve<Filter, ByParts>;
 /// Allocates the reserve of a device that takes so many bytes at once.
 pub(crate) fn reserve(transfer_max: u32) -> Result<Reserve, NtError> {
     Reserve::new(transfer_max, RESERVE_TAG)
-}
-
-/// What is known of a request from the moment that it came, whatever becomes of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrival {
-    operation: Operation,
-    /// When it came. What it waits for the reserve is part of how long it took.
-    at: Ticks,
 }
 
 /// Takes a READ or WRITE that is to be carried out by parts.
@@ -61,9 +58,11 @@ pub(crate) fn take<'irp>(
         return Err(irp);
     };
     state.count(|statistics, shard| statistics.sent(shard, operation, length.into()));
-    let at = Ticks::now();
+    // What it waits for the reserve is part of how long it took.
+    let mut timing = Timing::new(operation, irp.is_paging_io());
+    timing.start_holding();
     let (dispatched, irp, mut irql) = irp.park();
-    start(irp, ByParts::new(plan, Arrival { operation, at }), &mut irql);
+    start(irp.settle(Err(NtError::DELETE_PENDING), 0), plan, timing, &mut irql);
     Ok(dispatched)
 }
 
@@ -89,40 +88,33 @@ fn plan(state: &State, shape: TransferShape) -> Option<split::Split> {
 }
 
 /// Carries out a request: at once, or where there is no memory for it, when the reserve is free.
-pub(crate) fn start(irp: Held<Filter>, by_parts: ByParts, irql: &mut Dispatch) {
+fn start(irp: Held<Filter, Settled>, plan: split::Split, timing: Timing, irql: &mut Dispatch) {
     let most = irp.device().state().configuration().max_transfer_bytes();
-    let memory = SplitMemory::new(most.map_or(0, core::num::NonZeroU32::get), MEMORY_TAG);
-    match memory {
-        Ok(memory) => {
-            let way = if by_parts.plan.is_serial() {
-                Way::Serial
-            } else {
-                Way::Parallel
-            };
-            // Not given back: it can be divided, or there were no plan.
-            if let Err((irp, by_parts)) = memory.carry_out(irp, by_parts, way, irql) {
-                finished(irp, by_parts.arrival, Ended::error(NtError::INVALID_PARAMETER), irql);
-            }
-        }
-        Err(_) => wait(irp, by_parts.arrival, irql),
+    let Ok(memory) = SplitMemory::new(most.map_or(0, core::num::NonZeroU32::get), MEMORY_TAG) else {
+        return wait_for_reserve(irp, timing, irql);
+    };
+    let way = if plan.is_serial() { Way::Serial } else { Way::Parallel };
+    let (irp, by_parts) = ByParts::new(irp, plan, timing);
+    // Not given back: it can be divided, or there were no plan.
+    if let Err((irp, by_parts)) = memory.carry_out(irp, by_parts, way, irql) {
+        complete(irp.settle(Err(NtError::INVALID_PARAMETER), 0), &by_parts.timing, irql);
     }
 }
 
 /// Has a request wait for the reserve, which it may have at once.
-fn wait(irp: Held<Filter>, arrival: Arrival, irql: &mut Dispatch) {
+fn wait_for_reserve(irp: Held<Filter, Settled>, timing: Timing, irql: &mut Dispatch) {
     // As soon as it is in the queue it may end, and with it the device.
-    let device = match irp.keep_device() {
-        Ok(device) => device,
-        Err(error) => return finished(irp, arrival, Ended::error(error), irql),
+    let Ok(device) = irp.keep_device() else {
+        return complete(irp, &timing, irql);
     };
     let state = device.state();
     if state.reserve().is_some_and(|reserve| reserve.is_taken(irql)) {
         state.harden(Harden::WaitedForReserve);
     }
-    match device.parts().waiting.insert(irp, Waiting(arrival), irql) {
+    match device.parts().waiting.insert(irp, Waiting(timing), irql) {
         Ok(()) => serve(&device, irql),
         // The device is going: nothing waits any more.
-        Err((irp, Waiting(arrival))) => finished(irp, arrival, Ended::error(NtError::DELETE_PENDING), irql),
+        Err((irp, Waiting(timing))) => complete(irp, &timing, irql),
     }
 }
 
@@ -130,34 +122,31 @@ fn wait(irp: Held<Filter>, arrival: Arrival, irql: &mut Dispatch) {
 fn serve(device: &Device<Filter>, irql: &mut Dispatch) {
     let next = |irql: &mut Dispatch| {
         loop {
-            let (irp, Waiting(arrival)) = device.parts().waiting.take_first(irql)?;
+            let (irp, Waiting(timing)) = device.parts().waiting.take_first(irql)?;
             match irp.transfer().and_then(|shape| plan(device.state(), shape)) {
-                Some(plan) => return Some((irp, ByParts::new(plan, arrival))),
+                Some(plan) => return Some(ByParts::new(irp, plan, timing)),
                 // It had one when it came, and nothing of it has changed.
-                None => finished(irp, arrival, Ended::error(NtError::INVALID_PARAMETER), irql),
+                None => complete(irp, &timing, irql),
             }
         }
     };
     Reserve::serve(device, State::reserve, next, irql);
 }
 
-/// What a request has ended with.
+/// What carrying out a request by parts has come to.
 #[derive(Clone, Copy)]
-pub(crate) struct Ended {
+struct Ended {
     result: Result<(), NtError>,
     /// How many bytes were transferred, from the first one on.
-    transferred: u32,
-    /// Whether nothing was sent because a completion routine could not be registered.
-    refused: bool,
+    transferred: u64,
 }
 
 impl Ended {
-    /// Without anything having been transferred.
-    fn error(error: NtError) -> Self {
+    /// What was settled before it was carried out.
+    fn settled(irp: &Held<Filter, Settled>) -> Self {
         Self {
-            result: Err(error),
-            transferred: 0,
-            refused: false,
+            result: irp.status().ok().map(|_| ()),
+            transferred: irp.information(),
         }
     }
 }
@@ -166,43 +155,125 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         Self {
             result: NtStatus::from_raw(outcome.status).ok().map(|_| ()),
-            transferred: outcome.transferred,
-            refused: outcome.refused,
+            transferred: outcome.transferred.into(),
         }
     }
 }
 
-/// A request has come to its end. Everything that was made for it is freed.
+/// A request has been carried out. Everything that was made for it is freed; it is completed, or waits until it is carried
+/// out again.
 ///
-/// Every request that [`take`] took comes here, once for each time that it was [started](start).
-fn finished(irp: Held<Filter>, arrival: Arrival, ended: Ended, irql: &mut Dispatch) {
-    let status = ended.result.err().map_or(NtStatus::SUCCESS, NtStatus::from);
-    let latency = Ticks::now().since(arrival.at);
-    irp.device().state().count(|statistics, shard| {
-        if ended.refused {
-            statistics.refused(shard);
-        } else {
-            let (status, bytes) = (status.to_raw(), ended.transferred.into());
-            statistics.done(shard, arrival.operation, status, bytes, latency);
+/// Every request that [`take`] took comes here once for each time that it was [started](start).
+fn finished(irp: Held<Filter>, by_parts: ByParts, irql: &mut Dispatch) {
+    let ByParts {
+        plan, timing, before, ..
+    } = by_parts;
+    let outcome = plan.outcome();
+    if outcome.refused && timing.resent() != 0 {
+        irp.device().state().harden(Harden::ResendRefused);
+        let irp = irp.settle(before.result, before.transferred);
+        return complete(irp, &timing, irql);
+    }
+    let ended = Ended::from(outcome);
+    let irp = irp.settle(ended.result, ended.transferred);
+    let state = irp.device().state();
+    if outcome.refused {
+        state.count(|statistics, shard| statistics.refused(shard));
+        return irp.complete(irql);
+    }
+    // What was stopped was not failed by the device.
+    if outcome.stopped {
+        return complete(irp, &timing, irql);
+    }
+    match retry::judge(state, &timing, irp.status(), irp.is_cancelled()) {
+        Verdict::Complete => complete(irp, &timing, irql),
+        // Not here, where a lower driver that completes at once would make this go deeper.
+        Verdict::SendNow => wait(irp, timing, InterruptTime::now(), irql),
+        Verdict::SendAt(due) => wait(irp, timing, due, irql),
+    }
+}
+
+/// Completes a request with what was settled.
+fn complete(irp: Held<Filter, Settled>, timing: &Timing, irql: &mut Dispatch) {
+    timing.count_done(irp.device(), irp.status(), irp.information());
+    irp.complete(irql);
+}
+
+/// Ends a request that whoever sent it does not want any more.
+fn cancel(irp: Held<Filter, Settled>, timing: &Timing, irql: &mut Dispatch) {
+    complete(irp.reopen().settle(Err(NtError::CANCELLED), 0), timing, irql);
+}
+
+/// Puts a request where it waits until it is carried out again.
+fn wait(irp: Held<Filter, Settled>, timing: Timing, due: InterruptTime, irql: &mut Dispatch) {
+    // As soon as it waits it may end, on another processor, and its remove lock with it.
+    let Ok(device) = irp.keep_device() else {
+        return complete(irp, &timing, irql);
+    };
+    let Parts { divided, timer, .. } = device.parts();
+    let timing = timing.due_at(due);
+    let due = timing.due();
+    match divided.insert(irp, Due(timing), irql) {
+        Ok(()) => timer.set_no_later(due, irql),
+        // The device is going: nothing waits any more.
+        Err((irp, Due(timing))) => complete(irp, &timing, irql),
+    }
+}
+
+/// Carries out again what is due, but no more than `most` requests; and sets the timer for those that are left.
+pub(crate) fn send_due(device: &Device<Filter>, now: InterruptTime, most: usize, irql: &mut Dispatch) {
+    let Parts { divided, timer, .. } = device.parts();
+    for _ in 0..most {
+        let Some((irp, Due(timing))) = divided.take_first_if(|due| due.0.due() <= now, irql) else {
+            break;
+        };
+        carry_out_again(irp, timing, irql);
+    }
+    if let Some(due) = divided.look_at_first(|first| first.0.due(), irql) {
+        timer.set_no_later(due, irql);
+    }
+}
+
+fn carry_out_again(irp: Held<Filter, Settled>, timing: Timing, irql: &mut Dispatch) {
+    if irp.is_cancelled() {
+        return cancel(irp, &timing, irql);
+    }
+    let state = irp.device().state();
+    // The timer may be late, and the device may have been stopped for long.
+    if !state.retry().is_in_time(timing.elapsed()) {
+        state.harden(Harden::Exhausted);
+        return complete(irp, &timing, irql);
+    }
+    match irp.transfer().and_then(|shape| plan(state, shape)) {
+        Some(plan) => {
+            state.harden(Harden::Resent);
+            start(irp, plan, timing.once_more(), irql);
         }
-    });
-    irp.complete_with(ended.result, ended.transferred.into(), irql);
+        // It had one when it came, and nothing of it has changed.
+        None => complete(irp, &timing, irql),
+    }
 }
 
 /// A request that is carried out by parts.
 pub(crate) struct ByParts {
     plan: split::Split,
-    arrival: Arrival,
+    timing: Timing,
+    /// What it is completed with where this time no part of it can be sent.
+    before: Ended,
     is_counted: bool,
 }
 
 impl ByParts {
-    fn new(plan: split::Split, arrival: Arrival) -> Self {
-        Self {
+    fn new(irp: Held<Filter, Settled>, plan: split::Split, timing: Timing) -> (Held<Filter>, Self) {
+        let before = Ended::settled(&irp);
+        let is_counted = false;
+        let this = Self {
             plan,
-            arrival,
-            is_counted: false,
-        }
+            timing,
+            before,
+            is_counted,
+        };
+        (irp.reopen(), this)
     }
 }
 
@@ -256,7 +327,7 @@ impl Split<Filter> for ByParts {
     }
 
     fn finish(self, irp: Held<Filter>, irql: &mut Dispatch) {
-        finished(irp, self.arrival, self.plan.outcome().into(), irql);
+        finished(irp, self, irql);
     }
 
     fn reserve_is_free(device: &Device<Filter>, irql: &mut Dispatch) {
@@ -265,18 +336,37 @@ impl Split<Filter> for ByParts {
 }
 
 /// A request that waits for the reserve.
-pub(crate) struct Waiting(Arrival);
+pub(crate) struct Waiting(Timing);
 
 impl Queued<Filter> for Waiting {
     // The requests come from dispatch, where they were parked.
-    type Slot = ();
+    type Slot = Settled;
 
-    fn cancelled(self, irp: Held<Filter>, irql: &mut Dispatch) {
-        finished(irp, self.0, Ended::error(NtError::CANCELLED), irql);
+    fn cancelled(self, irp: Held<Filter, Settled>, irql: &mut Dispatch) {
+        cancel(irp, &self.0, irql);
     }
 
     /// The device is gone, or is going: none of the drivers below would carry it out any more.
-    fn released(self, irp: Held<Filter>, irql: &mut Dispatch) {
-        finished(irp, self.0, Ended::error(NtError::DELETE_PENDING), irql);
+    fn released(self, irp: Held<Filter, Settled>, irql: &mut Dispatch) {
+        complete(irp, &self.0, irql);
+    }
+}
+
+/// A request that is carried out again when it is due.
+pub(crate) struct Due(Timing);
+
+impl Queued<Filter> for Due {
+    type Slot = Settled;
+
+    fn goes_before(&self, waiting: &Self) -> bool {
+        self.0.due() < waiting.0.due()
+    }
+
+    fn cancelled(self, irp: Held<Filter, Settled>, irql: &mut Dispatch) {
+        cancel(irp, &self.0, irql);
+    }
+
+    fn released(self, irp: Held<Filter, Settled>, irql: &mut Dispatch) {
+        complete(irp, &self.0, irql);
     }
 }

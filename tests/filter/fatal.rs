@@ -60,7 +60,7 @@ fn stops(reason: u32, script: impl FnOnce(&World)) {
         Err(error) => panic!("{error}"),
         Ok(()) => panic!("the system was not stopped"),
     };
-    assert_eq!(violation.rule, "LAB/BugCheck");
+    assert_eq!(violation.rule, "LAB/BugCheck", "{}", violation.message);
     let call = format!("KeBugCheckEx({CODE}, {reason:#x}, 0x0, 0x0, 0x0)");
     assert!(violation.message.contains(&call), "{}", violation.message);
 }

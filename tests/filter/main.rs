@@ -14,6 +14,7 @@ mod layout;
 mod lifecycle;
 mod policy;
 mod remove;
+mod retry;
 mod split;
 mod statistics;
 mod support;

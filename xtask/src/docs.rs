@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use policy::configuration::{Keys, Setting};
+use policy::{
+    configuration::{Keys, Setting},
+    retry::{TRANSIENT, Transient},
+};
 
 use crate::{
     conformance, gate,
@@ -34,6 +37,7 @@ pub fn refresh(root: &Path, commands: &str, check_only: bool) -> Result<()> {
         part("docs/image-gate.md", "checks", checks()),
         part("docs/configuration.md", "events", events()),
         part("docs/configuration.md", "settings", settings()),
+        part("docs/configuration.md", "statuses", statuses()),
         part("docs/inf.md", "rules", inf::rules_markdown()),
         conformance::document_part(),
         part(
@@ -113,6 +117,15 @@ fn settings() -> String {
             "| `{}` | {device} | {} | {}{unit}{step} | {} | {} |\n",
             definition.name, definition.minimum, definition.maximum, definition.default, definition.meaning
         ));
+    }
+    table
+}
+
+/// The table of the statuses for which a request may be sent again.
+fn statuses() -> String {
+    let mut table = String::from("| add | status | what it says |\n|---|---|---|\n");
+    for (bit, Transient { name, status, meaning }) in TRANSIENT.iter().enumerate() {
+        table.push_str(&format!("| {} | {name} (0x{status:08X}) | {meaning} |\n", 1 << bit));
     }
     table
 }

@@ -128,6 +128,9 @@ pub struct Outcome {
     pub transferred: u32,
     /// Whether nothing was ever sent because the completion routine of the first part could not be registered.
     pub refused: bool,
+    /// Whether the whole ended before a part that was never begun, since something stopped it (rule 4), and not where the device
+    /// ended it.
+    pub stopped: bool,
 }
 
 /// A transfer that is carried out by parts: how far it is.
@@ -266,15 +269,16 @@ impl Split {
     /// What the whole ended with. It is over when none is in flight, and no part is to be begun.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        let (status, transferred) = match (self.end, self.stopped) {
-            (Some(end), _) => (end.status, end.transferred),
-            (None, _) if self.begun >= self.parts() => (STATUS_SUCCESS, self.length),
-            (None, stopped) => (stopped.unwrap_or(STATUS_CANCELLED), self.offset(self.begun)),
+        let (status, transferred, stopped) = match (self.end, self.stopped) {
+            (Some(end), _) => (end.status, end.transferred, false),
+            (None, _) if self.begun >= self.parts() => (STATUS_SUCCESS, self.length, false),
+            (None, stopped) => (stopped.unwrap_or(STATUS_CANCELLED), self.offset(self.begun), true),
         };
         Outcome {
             status,
             transferred,
             refused: self.refused,
+            stopped,
         }
     }
 

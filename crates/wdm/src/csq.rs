@@ -32,11 +32,22 @@ use crate::{
 /// How much of DriverContext is the driver's: the IoCsq functions have the last of its four pointers.
 const CONTEXT_SIZE: usize = 3 * size_of::<*mut c_void>();
 
-/// What is kept with an IRP that waits in a [`Queue`]: 24 bytes at the most, and a slot of the IRP's is part of them.
+/// What is kept with an IRP that waits in a [`Queue`]: 24 bytes at the most, and a slot of the IRP's is 8 of them.
 pub trait Queued<D: Driver>: Send + Sized + 'static {
     /// What the IRPs have of slots: `()` where they were [parked](crate::Irp::park),
-    /// [`Slot<D, C>`](crate::Slot) where they came back to [`Hold::done`](crate::Hold::done).
+    /// [`Slot<D, C>`](crate::Slot) where they came back to [`Hold::done`](crate::Hold::done), or
+    /// [`Stashed<D, C>`](crate::Stashed) where their context waits with them.
     type Slot: Send + 'static;
+
+    /// Whether the IRP is to be taken out before one that waits already. It is put behind the last one that it does not go
+    /// before; so those of equal rank are taken out in the order in which they came, as all are where nothing else is said
+    /// here.
+    ///
+    /// That is asked with the queue locked, of those that wait from the last one on, until the answer is no: where most IRPs
+    /// belong far back, it is asked seldom.
+    fn goes_before(&self, _waiting: &Self) -> bool {
+        false
+    }
 
     /// Whoever sent the IRP has cancelled it: it is completed with STATUS_CANCELLED, here or where the driver sees to it.
     fn cancelled(self, irp: Held<D, Self::Slot>, irql: &mut Dispatch) {
@@ -47,7 +58,8 @@ pub trait Queued<D: Driver>: Send + Sized + 'static {
     fn released(self, irp: Held<D, Self::Slot>, irql: &mut Dispatch);
 }
 
-/// A cancel-safe queue that is a part of a device, see [`parts!`](crate::parts): first in, first out.
+/// A cancel-safe queue that is a part of a device, see [`parts!`](crate::parts): first in, first out, unless
+/// [`Queued::goes_before`] says otherwise.
 ///
 /// # States
 ///
@@ -107,7 +119,7 @@ struct Peek<'a, Q> {
 }
 
 impl<D: Driver, Q: Queued<D>> Queue<D, Q> {
-    /// Puts an IRP behind all others. One that has been cancelled already is given to [`Queued::cancelled`] at once.
+    /// Puts an IRP in, behind all others that it does not [go before](Queued::goes_before). One that has been cancelled already is given to [`Queued::cancelled`] at once.
     ///
     /// As soon as it is in, another thread may complete it, and with it may go the lock that keeps the device. So the queue is
     /// reached through something else that keeps it, such as [`Irp::keep_device`](crate::Irp::keep_device).
@@ -133,12 +145,12 @@ impl<D: Driver, Q: Queued<D>> Queue<D, Q> {
         }
     }
 
-    /// Takes out the IRP that has waited longest.
+    /// Takes out the first IRP.
     pub fn take_first(&self, irql: &mut Dispatch) -> Option<(Held<D, Q::Slot>, Q)> {
         self.take_first_if(|_| true, irql)
     }
 
-    /// Takes out the IRP that has waited longest, if it is `wanted`. That is asked with the queue locked.
+    /// Takes out the first IRP, if it is `wanted`. That is asked with the queue locked.
     pub fn take_first_if(
         &self,
         mut wanted: impl FnMut(&Q) -> bool,
@@ -151,7 +163,7 @@ impl<D: Driver, Q: Queued<D>> Queue<D, Q> {
         NonNull::new(irp).map(|irp| unsafe { self.take_over(irp) })
     }
 
-    /// Looks at what is kept with the IRP that has waited longest, with the queue locked.
+    /// Looks at what is kept with the first IRP, with the queue locked.
     pub fn look_at_first<R>(&self, look: impl FnOnce(&Q) -> R, _irql: &mut Dispatch) -> Option<R> {
         let previous = self.acquire();
         // SAFETY: the lock is held, and the list initialised.
@@ -281,8 +293,23 @@ unsafe extern "C" fn insert<D: Driver, Q: Queued<D>>(
     if unsafe { queue.closed.get().read() } {
         return NtStatus::from(NtError::DELETE_PENDING).to_raw();
     }
+    // SAFETY: the kernel passes the IRP that is put in.
+    let put_in = unsafe { NonNull::new_unchecked(irp) };
+    // SAFETY: the IRP is held, and what is kept with it was written before.
+    let Kept { entry, .. } = unsafe { &*Kept::<D, Q>::of(put_in) };
+    // SAFETY: the lock is held, and the list initialised.
+    let mut before = unsafe { List::previous(queue.list.get(), None) };
+    while let Some(node) = before {
+        // SAFETY: the IRP is in the list (invariant 2), and the lock held.
+        let waiting = unsafe { &*Kept::<D, Q>::of(irp_of(node)) };
+        if !entry.goes_before(&waiting.entry) {
+            break;
+        }
+        // SAFETY: as above.
+        before = unsafe { List::previous(queue.list.get(), before) };
+    }
     // SAFETY: the lock is held. The IRP is held and in no list, and stays where it is until it has been taken out.
-    unsafe { List::push_back(queue.list.get(), node_of(irp)) };
+    unsafe { List::insert(queue.list.get(), before, node_of(irp)) };
     NtStatus::SUCCESS.to_raw()
 }
 

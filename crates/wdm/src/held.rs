@@ -10,14 +10,14 @@ use crate::{
     irql::Dispatch,
     raw_irp,
     remove_lock::{KeptDevice, Locked},
-    slab::Slot,
+    slab::{Slot, Stashed},
     status::{NtError, NtStatus},
 };
 
 /// An IRP that this driver has pending, with the remove lock of its device: it can be kept, and sent to another thread.
 ///
-/// `S` is the slot it has, where it came back to [`Hold::done`](crate::Hold::done); one that was
-/// [parked](crate::Irp::park) has none.
+/// `S` is the slot it has: a [`Slot`] where it came back to [`Hold::done`](crate::Hold::done), a [`Stashed`] where its context
+/// was put into that; one that was [parked](crate::Irp::park) has none.
 ///
 /// # States
 ///
@@ -70,6 +70,20 @@ impl<D: Driver, S> Held<D, S> {
         KeptDevice::new(&self.parts.device)
     }
 
+    /// Whether whoever sent the IRP has cancelled it. It may be cancelled at any moment; one that is has to end soon.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::is_cancelled(self.parts.raw) }
+    }
+
+    /// Whether the memory manager waits for this READ or WRITE to have a page, see [`Irp::is_paging_io`](crate::Irp::is_paging_io).
+    #[must_use]
+    pub fn is_paging_io(&self) -> bool {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::is_paging_io(self.parts.raw) }
+    }
+
     /// Completes the IRP with an error.
     pub fn fail(self, error: NtError, irql: &mut Dispatch) {
         let parts = self.into_parts();
@@ -92,15 +106,16 @@ impl<D: Driver, S> Held<D, S> {
 }
 
 impl<D: Driver> Held<D> {
-    /// Completes the IRP with an error or with STATUS_SUCCESS, and `information`: of a READ or WRITE, the bytes that were
-    /// transferred.
-    pub fn complete_with(self, result: Result<(), NtError>, information: u64, irql: &mut Dispatch) {
+    /// Says what the IRP ends with, if nothing else becomes of it: an error or STATUS_SUCCESS, and `information`, of a READ or
+    /// WRITE the bytes that were transferred. It need not end yet.
+    pub fn settle(self, result: Result<(), NtError>, information: u64) -> Held<D, Settled> {
         let status = result.err().map_or(NtStatus::SUCCESS, NtStatus::from);
-        let parts = self.into_parts();
+        let HeldParts { raw, device, .. } = self.into_parts();
         // SAFETY: the IRP is held.
-        unsafe { raw_irp::set_io_status(parts.raw, status, information) };
-        // SAFETY: as above, and its status is set.
-        unsafe { parts.complete(irql) };
+        unsafe { raw_irp::set_io_status(raw, status, information) };
+        let slot = Settled(());
+        // SAFETY: it was held.
+        unsafe { Held::new(HeldParts { raw, slot, device }) }
     }
 
     /// Sends the IRP to the lower driver, and does not hear of it again.
@@ -129,6 +144,42 @@ impl<D: Driver> Held<D> {
     }
 }
 
+/// What a [`Held`] has in the place of a slot whose IRP has been [settled](Held::settle).
+///
+/// # Invariants
+///
+/// The status of the IRP is set.
+pub struct Settled(());
+
+impl<D: Driver> Held<D, Settled> {
+    /// What the IRP ends with.
+    #[must_use]
+    pub fn status(&self) -> NtStatus {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::status(self.parts.raw) }
+    }
+
+    /// How much of what was asked for was done.
+    #[must_use]
+    pub fn information(&self) -> u64 {
+        // SAFETY: the IRP is held.
+        unsafe { raw_irp::information(self.parts.raw) }
+    }
+
+    /// Completes the IRP with what was settled.
+    pub fn complete(self, irql: &mut Dispatch) {
+        // SAFETY: the IRP is held, and its status is set (invariant of [`Settled`]).
+        unsafe { self.into_parts().complete(irql) };
+    }
+
+    /// Goes on with the IRP: what was settled is settled no more.
+    pub fn reopen(self) -> Held<D> {
+        let HeldParts { raw, device, .. } = self.into_parts();
+        // SAFETY: it was held.
+        unsafe { Held::new(HeldParts { raw, slot: (), device }) }
+    }
+}
+
 impl<D: Driver, C> Held<D, Slot<D, C>> {
     /// What the lower driver completed the IRP with.
     #[must_use]
@@ -148,6 +199,26 @@ impl<D: Driver, C> Held<D, Slot<D, C>> {
     pub fn complete(self, irql: &mut Dispatch) {
         // SAFETY: the IRP is held, and the lower driver has set its status.
         unsafe { self.into_parts().complete(irql) };
+    }
+}
+
+impl<D: Driver, C> Held<D, Slot<D, C>> {
+    /// Puts the context into the slot, so that both go with the IRP wherever it waits, a [`Queue`](crate::Queue) most often.
+    pub fn stash(self, context: C) -> Held<D, Stashed<D, C>> {
+        let HeldParts { raw, slot, device } = self.into_parts();
+        let slot = slot.stash(context);
+        // SAFETY: it was held.
+        unsafe { Held::new(HeldParts { raw, slot, device }) }
+    }
+}
+
+impl<D: Driver, C> Held<D, Stashed<D, C>> {
+    /// Takes the context back, to complete the IRP or to [send it again](Held::send_again).
+    pub fn take_back(self) -> (Held<D, Slot<D, C>>, C) {
+        let HeldParts { raw, slot, device } = self.into_parts();
+        let (slot, context) = slot.take_back();
+        // SAFETY: it was held.
+        (unsafe { Held::new(HeldParts { raw, slot, device }) }, context)
     }
 }
 

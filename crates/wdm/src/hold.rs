@@ -9,11 +9,12 @@ use core::{ffi::c_void, ptr::NonNull};
 use wdk_sys::{DEVICE_OBJECT, IRP, NTSTATUS, PIO_COMPLETION_ROUTINE};
 
 use crate::{
+    device::Device,
     driver::Driver,
     held::{Held, HeldParts},
     irp::{Dispatched, Irp, Outcome},
     irql::Dispatch,
-    observe::WithSlot,
+    observe::{View, WithSlot},
     raw_irp,
     remove_lock::Locked,
     rendezvous::Turn,
@@ -23,6 +24,14 @@ use crate::{
 
 /// What is kept for an IRP while the lower driver has it, and what is done with it when it comes back.
 pub trait Hold<D: Driver>: Send + Sized + 'static {
+    /// The completion routine is registered, and the lower driver is called next, for the first time or once more: the place
+    /// to start a clock or to count. It does not run where the registration was refused.
+    fn calling(&mut self, _device: &Device<D>) {}
+
+    /// The IRP was to be sent again, and the completion routine could not be registered: there was no memory for it. When this
+    /// returns, the IRP is completed with what the lower driver completed it with the last time.
+    fn refused(self, _device: &Device<D>, _view: View<'_>) {}
+
     /// The IRP has come back and is this driver's again, at DISPATCH_LEVEL or below.
     fn done(self, irp: Held<D, Slot<D, Self>>, irql: &mut Dispatch) -> Next<D, Self>;
 }
@@ -38,7 +47,7 @@ pub enum Next<D: Driver, C> {
     /// control requests, and nothing else.
     ///
     /// Where the completion routine cannot be registered again, the IRP is completed with what the lower driver
-    /// completed it with the last time.
+    /// completed it with the last time, see [`Hold::refused`].
     Resend(Held<D, Slot<D, C>>, C),
 }
 
@@ -88,6 +97,33 @@ impl<'irp, D: Driver, C: Hold<D>> WithSlot<'irp, D, C> {
         let parts = HeldParts { raw, slot, device };
         pump::<D, C, Infallible>(Registered { parts, context }, &mut irql);
         Dispatched::new(NtStatus::PENDING)
+    }
+}
+
+impl<D: Driver, C: Hold<D>> Held<D, Slot<D, C>> {
+    /// Sends the IRP to the lower driver again, some time after it came back: from a timer's routine or a work item. It comes
+    /// back to this context, on this thread, before this returns, where the lower driver completes it at once.
+    ///
+    /// Not from [`Hold::done`], which has [`Next::Resend`] for it: that takes no stack, however often the IRP comes back.
+    ///
+    /// It is sent at whatever IRQL this thread has: at DISPATCH_LEVEL a driver below takes READ, WRITE and device control
+    /// requests, and nothing else. Whatever else is sent again goes through a function of the driver's that takes a
+    /// [`Passive`](crate::Passive).
+    ///
+    /// Where the completion routine cannot be registered again, the IRP is completed with what the lower driver completed it
+    /// with the last time, see [`Hold::refused`].
+    pub fn send_again(self, context: C, irql: &mut Dispatch) {
+        if let Some(registered) = again::<D, C, Fallible>(self, context, irql) {
+            pump::<D, C, Fallible>(registered, irql);
+        }
+    }
+
+    /// The same by the plain IoSetCompletionRoutine, for what was held by
+    /// [`hold_infallibly`](WithSlot::hold_infallibly): no memory is asked for, and nothing is refused.
+    pub fn send_again_infallibly(self, context: C, irql: &mut Dispatch) {
+        if let Some(registered) = again::<D, C, Infallible>(self, context, irql) {
+            pump::<D, C, Infallible>(registered, irql);
+        }
     }
 }
 
@@ -162,8 +198,9 @@ struct Registered<D: Driver, C> {
 /// Sends the IRP, and sends it again as long as it comes back before the call has returned and is to be.
 fn pump<D: Driver, C: Hold<D>, R: Register>(mut registered: Registered<D, C>, irql: &mut Dispatch) {
     loop {
-        let Registered { parts, context } = registered;
+        let Registered { parts, mut context } = registered;
         let HeldParts { raw, slot, device } = parts;
+        context.calling(device.device());
         let lower = device.device().lower();
         let cell = slot.fill(Contents { device, context });
         // What it returns is for no one: the routine hears of the IRP's end, and dispatch returns STATUS_PENDING.
@@ -197,12 +234,24 @@ unsafe fn go_on<D: Driver, C: Hold<D>, R: Register>(
     let (slot, Contents { device, context }) = unsafe { Slot::empty(cell) };
     // SAFETY: the IRP was marked pending before it was sent for the first time, and the completion routine keeps it.
     let irp = unsafe { Held::new(HeldParts { raw, slot, device }) };
-    let Next::Resend(irp, context) = context.done(irp, irql) else {
-        return None;
-    };
+    match context.done(irp, irql) {
+        Next::Resend(irp, context) => again::<D, C, R>(irp, context, irql),
+        Next::Gone => None,
+    }
+}
+
+/// Registers an IRP that has come back once more. Where that is refused, the IRP is completed, and `None` returned.
+fn again<D: Driver, C: Hold<D>, R: Register>(
+    irp: Held<D, Slot<D, C>>,
+    context: C,
+    irql: &mut Dispatch,
+) -> Option<Registered<D, C>> {
     let parts = irp.into_parts();
     // SAFETY: the IRP is held, so it is ours, and it had a stack location for the lower driver before.
     if unsafe { R::register(parts.raw, &parts.slot, &parts.device, Some(held::<D, C, R>)) }.is_err() {
+        // SAFETY: the IRP is held, and given up after this.
+        let view = unsafe { View::new(parts.raw) };
+        context.refused(parts.device.device(), view);
         // SAFETY: the IRP is held, and still has the status that the lower driver set.
         unsafe { parts.complete(irql) };
         return None;

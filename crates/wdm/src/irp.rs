@@ -9,7 +9,7 @@
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use wdk_sys::{IO_STACK_LOCATION, IRP, IRP_PAGING_IO};
+use wdk_sys::{IO_STACK_LOCATION, IRP};
 
 use crate::{
     device::Device,
@@ -132,9 +132,8 @@ impl<'irp, D: Driver> Irp<'irp, D> {
     /// memory ran out.
     #[must_use]
     pub fn is_paging_io(&self) -> bool {
-        // The other bits that are set for paging mean something else in other requests.
-        // SAFETY: a field of an IRP that we own.
-        unsafe { layout::irp::flags(self.raw.as_ptr()).read() & IRP_PAGING_IO != 0 }
+        // SAFETY: we own the IRP.
+        unsafe { raw_irp::is_paging_io(self.raw) }
     }
 
     /// The request's IRP_MJ_ code.

@@ -99,7 +99,7 @@ pub use driver_entry::DriverEntry;
 pub use event::{Event, EventKind, Notification, Synchronization};
 pub use flight::{Flight, NotSent, Return};
 pub use forward::Answered;
-pub use held::Held;
+pub use held::{Held, Settled};
 pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected};
 pub use irql::{Dispatch, Passive};
@@ -109,7 +109,7 @@ pub use pnp::{DeviceUsage, DeviceUsageNotification, PnpDeviceState, PnpQuestion,
 pub use remove_device::RemoveDevice;
 pub use remove_lock::KeptDevice;
 pub use request::{MustPass, MustSucceed, Query, Request};
-pub use slab::{Slab, Slot};
+pub use slab::{Slab, Slot, Stashed};
 pub use spin_lock::{SpinLock, SpinLockGuard};
 pub use split::{Piece, SPLIT_WINDOW_MAX, Split, SplitMemory, SplitReserve, TransferMemory, TransferShape, Way};
 pub use status::{NtError, NtStatus};

@@ -62,26 +62,38 @@ impl List {
         this.wrapping_byte_add(offset_of!(Self, head)).cast()
     }
 
-    /// Puts `node` behind all others.
+    /// Puts `node` behind `after`, or before all others where that is `None`.
     ///
     /// # Safety
     ///
-    /// The list is initialised. `node` is in no list, and stays where it is until it has been taken out.
-    pub(crate) unsafe fn push_back(this: *mut Self, node: *mut Node) {
-        let head = Self::head(this);
-        // SAFETY: the list is initialised.
-        let last = unsafe { (*head).previous };
+    /// The list is initialised, and `after` is in it. `node` is in no list, and stays where it is until it has been taken out.
+    pub(crate) unsafe fn insert(this: *mut Self, after: Option<*mut Node>, node: *mut Node) {
+        let before = after.unwrap_or(Self::head(this));
+        // SAFETY: a node of the list, or its head.
+        let behind = unsafe { (*before).next };
         // SAFETY: the caller gives the node to the list.
         unsafe {
             node.write(Node {
-                next: head,
-                previous: last,
+                next: behind,
+                previous: before,
             });
         };
-        // SAFETY: the last node, or the head.
-        unsafe { (*last).next = node };
         // SAFETY: as above.
-        unsafe { (*head).previous = node };
+        unsafe { (*before).next = node };
+        // SAFETY: as above.
+        unsafe { (*behind).previous = node };
+    }
+
+    /// The node before `node`, or the last one where that is `None`.
+    ///
+    /// # Safety
+    ///
+    /// The list is initialised, and `node` is in it.
+    pub(crate) unsafe fn previous(this: *const Self, node: Option<*mut Node>) -> Option<*mut Node> {
+        let head = Self::head(this.cast_mut());
+        // SAFETY: a node of the list, or its head.
+        let previous = unsafe { (*node.unwrap_or(head)).previous };
+        (previous != head).then_some(previous)
     }
 
     /// The node behind `node`, or the first one where that is `None`.

@@ -32,7 +32,7 @@ pub trait Observe<D: Driver>: Send + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// The IRP is in this driver's completion routine.
+/// The IRP is in this driver's completion routine, or was kept by it and is not given up meanwhile.
 #[derive(Debug)]
 pub struct View<'routine> {
     irp: NonNull<IRP>,
@@ -40,10 +40,20 @@ pub struct View<'routine> {
 }
 
 impl View<'_> {
+    /// A look at an IRP.
+    ///
+    /// # Safety
+    ///
+    /// The invariant holds for it as long as the value lives.
+    pub(crate) unsafe fn new(irp: NonNull<IRP>) -> Self {
+        let routine = PhantomData;
+        Self { irp, routine }
+    }
+
     /// What the IRP ended with.
     #[must_use]
     pub fn status(&self) -> NtStatus {
-        // SAFETY: the IRP is in our completion routine (invariant).
+        // SAFETY: the IRP may be looked at (invariant).
         unsafe { raw_irp::status(self.irp) }
     }
 
@@ -182,8 +192,9 @@ unsafe extern "C" fn observed<D: Driver, C: Observe<D>>(
     drop(slot);
     // SAFETY: our own completion routine; an observed IRP was not marked in dispatch.
     unsafe { raw_irp::propagate_pending(irp) };
-    let routine = PhantomData;
-    context.done(device.device(), View { irp, routine });
+    // SAFETY: our own completion routine, which has not ended.
+    let view = unsafe { View::new(irp) };
+    context.done(device.device(), view);
     // What is returned here is only told apart from STATUS_MORE_PROCESSING_REQUIRED. The lock is released last.
     NtStatus::SUCCESS.to_raw()
 }

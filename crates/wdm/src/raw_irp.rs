@@ -10,7 +10,7 @@ use core::{
 };
 
 use wdk_sys::{
-    DEVICE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, PIO_COMPLETION_ROUTINE, SL_INVOKE_ON_CANCEL,
+    DEVICE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IRP, IRP_PAGING_IO, PIO_COMPLETION_ROUTINE, SL_INVOKE_ON_CANCEL,
     SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
     ntddk::{
         IoForwardIrpSynchronously, IoReleaseCancelSpinLock, IoSetCompletionRoutineEx, IofCallDriver, IofCompleteRequest,
@@ -80,6 +80,17 @@ pub(crate) unsafe fn status(irp: NonNull<IRP>) -> NtStatus {
 pub(crate) unsafe fn information(irp: NonNull<IRP>) -> u64 {
     // SAFETY: a field of an IRP that the caller may read.
     unsafe { layout::irp::information(irp.as_ptr()).read() }
+}
+
+/// Whether the IRP, a READ or WRITE, is paging I/O. The other bits that are set for paging mean something else in other
+/// requests.
+///
+/// # Safety
+///
+/// The caller owns the IRP.
+pub(crate) unsafe fn is_paging_io(irp: NonNull<IRP>) -> bool {
+    // SAFETY: a field of an IRP that the caller owns.
+    unsafe { layout::irp::flags(irp.as_ptr()).read() & IRP_PAGING_IO != 0 }
 }
 
 /// Sets what the IRP ended with.

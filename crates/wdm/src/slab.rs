@@ -86,7 +86,8 @@ impl<D: Driver, C> Drop for Slab<D, C> {
 /// # Invariants
 ///
 /// 1. `home` and `place` are where the slot's bit is.
-/// 2. `contents` is initialised from [`Slot::fill`] to [`Slot::empty`].
+/// 2. `contents` is initialised from [`Slot::fill`] to [`Slot::empty`]; of it, the context alone is from [`Slot::stash`] to
+///    [`Stashed::take_back`].
 /// 3. It is touched by the owner of the slot alone; `rendezvous` also by whoever is yet to arrive there.
 #[repr(align(64))]
 pub(crate) struct Cell<D: Driver, C> {
@@ -114,6 +115,11 @@ impl<D: Driver, C> Cell<D, C> {
         // SAFETY: a field of a cell that stays full, and so is there, until both have arrived.
         unsafe { &*rendezvous.cast::<Rendezvous>() }
     }
+
+    /// Where the context is.
+    fn context(&self) -> *mut C {
+        self.contents.get().wrapping_byte_add(Contents::<D, C>::CONTEXT).cast()
+    }
 }
 
 /// What a completion routine finds behind its context.
@@ -123,13 +129,19 @@ pub(crate) struct Contents<D: Driver, C> {
     pub(crate) context: C,
 }
 
+impl<D: Driver, C> Contents<D, C> {
+    /// Where the context is in it.
+    const CONTEXT: usize = offset_of!(Self, context);
+}
+
 /// One slot of a slab. Dropping it gives it back.
 ///
 /// # States
 ///
 /// 1. *Empty*: a value of this type exists. It goes with the IRP until that is disposed of.
 /// 2. *Full*: [`fill`](Self::fill) has made a bare pointer of it, which the completion routine gets as its context.
-/// 3. *Given back*: dropped.
+/// 3. *Stashed*: [`stash`](Self::stash) has made a [`Stashed`] of it, which has the context in it while the IRP waits.
+/// 4. *Given back*: dropped.
 ///
 /// # Invariants
 ///
@@ -170,6 +182,48 @@ impl<D: Driver, C> Slot<D, C> {
         // SAFETY: the slot is full, and the caller's; it is empty from here on.
         let contents = unsafe { source.contents.get().cast::<Contents<D, C>>().read() };
         (slot, contents)
+    }
+}
+
+impl<D: Driver, C> Slot<D, C> {
+    /// Puts the context in, to be taken back: from *Empty* to *Stashed*.
+    pub(crate) fn stash(self, context: C) -> Stashed<D, C> {
+        // SAFETY: the slab is there (invariant).
+        let cell = unsafe { self.0.as_ref() };
+        // SAFETY: the slot is this value's alone (invariant), and empty.
+        unsafe { cell.context().write(context) };
+        Stashed(self)
+    }
+}
+
+/// A slot with the context of an IRP that this driver has, and will send again: 8 bytes, wherever the IRP waits.
+///
+/// Dropping it drops the context and gives the slot back.
+///
+/// # Invariants
+///
+/// The cell has a context, and nothing else.
+pub struct Stashed<D: Driver, C>(Slot<D, C>);
+
+impl<D: Driver, C> Stashed<D, C> {
+    /// Takes the context back: from *Stashed* to *Empty*.
+    pub(crate) fn take_back(self) -> (Slot<D, C>, C) {
+        let this = ManuallyDrop::new(self);
+        let slot = Slot((this.0).0);
+        // SAFETY: the slab is there (invariant of the slot).
+        let cell = unsafe { slot.0.as_ref() };
+        // SAFETY: there is a context (invariant), and this value, which is not dropped, gives it up.
+        let context = unsafe { cell.context().read() };
+        (slot, context)
+    }
+}
+
+impl<D: Driver, C> Drop for Stashed<D, C> {
+    fn drop(&mut self) {
+        // SAFETY: the slab is there (invariant of the slot), which is given back after this.
+        let cell = unsafe { (self.0).0.as_ref() };
+        // SAFETY: there is a context (invariant), and it is dropped once.
+        unsafe { cell.context().drop_in_place() };
     }
 }
 

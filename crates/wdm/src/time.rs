@@ -54,7 +54,9 @@ pub fn frequency_hz() -> NonZeroU64 {
 const UNIT_NANOSECONDS: u128 = 100;
 
 /// A point in the time that a [`Timer`](crate::Timer) goes by: since the system started, without the time that it slept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// The default is that start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InterruptTime(u64);
 
 impl InterruptTime {

@@ -15,21 +15,31 @@ const NODES: usize = 3;
 /// How many steps a sequence has.
 const STEPS: u32 = 6;
 
-/// The nodes of the list, from the first on.
+/// The nodes of the list, from the first on, and as they are found from the last on.
 fn contents(list: *const List) -> Vec<*mut Node> {
-    let mut node = None;
-    std::iter::from_fn(|| {
+    let (mut next, mut previous) = (None, None);
+    let forwards = std::iter::from_fn(|| {
         // SAFETY: the list is initialised, and each node is in it.
-        node = unsafe { List::next(list, node) };
-        node
-    })
-    .collect()
+        next = unsafe { List::next(list, next) };
+        next
+    });
+    let forwards: Vec<_> = forwards.collect();
+    let backwards = std::iter::from_fn(|| {
+        // SAFETY: as above.
+        previous = unsafe { List::previous(list, previous) };
+        previous
+    });
+    let mut backwards: Vec<_> = backwards.collect();
+    backwards.reverse();
+    assert_eq!(forwards, backwards);
+    forwards
 }
 
 #[test]
 fn it_has_what_was_put_in_and_not_taken_out_in_its_order() {
-    // A step is a node: put in behind the others where it is not in the list, else taken out, from wherever it is.
-    for sequence in 0..NODES.pow(STEPS) {
+    // A step is a node and a place: put in there where it is not in the list, else taken out, from wherever it is.
+    const CHOICES: usize = NODES * NODES;
+    for sequence in 0..CHOICES.pow(STEPS) {
         let mut list = List::new();
         let list = &raw mut list;
         // SAFETY: it stays where it is until the end of this round.
@@ -38,15 +48,18 @@ fn it_has_what_was_put_in_and_not_taken_out_in_its_order() {
         let nodes = places.each_mut().map(MaybeUninit::as_mut_ptr);
         let mut expected = Vec::new();
         for step in 0..STEPS {
-            let node = nodes[sequence / NODES.pow(step) % NODES];
-            if let Some(place) = expected.iter().position(|&other| other == node) {
-                expected.remove(place);
+            let choice = sequence / CHOICES.pow(step) % CHOICES;
+            let (node, place) = (nodes[choice % NODES], choice / NODES);
+            if let Some(found) = expected.iter().position(|&other| other == node) {
+                expected.remove(found);
                 // SAFETY: it is in the list.
                 unsafe { List::remove(node) };
             } else {
-                expected.push(node);
-                // SAFETY: it is in no list, and stays where it is.
-                unsafe { List::push_back(list, node) };
+                let place = place.min(expected.len());
+                let after = place.checked_sub(1).map(|before| expected[before]);
+                expected.insert(place, node);
+                // SAFETY: it is in no list, and stays where it is; the other is in this one.
+                unsafe { List::insert(list, after, node) };
             }
             assert_eq!(contents(list), expected, "sequence {sequence}, step {step}");
         }

@@ -1,17 +1,23 @@
 //! What the driver does with each device and each request.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use wdm::{
-    AddDevice, Device, Dispatch, Driver, Held, Hold, Irp, Next, NtError, NtStatus, Outcome, Request, Slab, Slot,
+    AddDevice, Device, Dispatch, Driver, Held, Hold, Irp, Next, NtError, NtStatus, Outcome, Queue, Request, Slab, Slot,
     SpinLock, pool::Tag,
 };
 
-use crate::parked::{Parked, Write};
+use crate::{
+    later::{self, Later},
+    parked::{Parked, Write},
+};
 
 /// How often a READ is sent again that the lower driver is too busy for. If each time took a frame of the stack, this
 /// would overrun it many times over.
 pub(crate) const RESENDS_MAX: u32 = 1_000_000;
 
 const DEVICE_BUSY: NtStatus = NtStatus::from_raw(0x8000_0011_u32.cast_signed());
+const DEVICE_NOT_READY: NtStatus = NtStatus::from_raw(0xC000_00A3_u32.cast_signed());
 
 const TAG: Tag = Tag::new(*b"Hold");
 
@@ -22,16 +28,27 @@ pub(crate) struct State {
     /// Of one shard: every processor takes from the same.
     slab: Slab<Holder, Busy>,
     parked: SpinLock<Parked>,
+    /// How often READs that wait were sent again.
+    pub(crate) round: AtomicU32,
+}
+
+wdm::parts! {
+    /// What a device has of parts.
+    pub(crate) struct Parts for Holder {
+        /// READs that wait for the next request.
+        later: Queue<Holder, Later>,
+    }
 }
 
 impl Driver for Holder {
     type State = State;
-    type Parts = ();
+    type Parts = Parts;
 
     fn add_device(add: AddDevice<'_, Self>) -> Result<(), NtError> {
         let slab = Slab::new(1, TAG)?;
         let parked = SpinLock::new(Parked::new());
-        add.attach(State { slab, parked })
+        let round = AtomicU32::new(0);
+        add.attach(State { slab, parked, round })
     }
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
@@ -48,25 +65,31 @@ impl Driver for Holder {
             }
             Request::QueryRemoveDevice(mut irp) | Request::QueryStopDevice(mut irp) => {
                 let (device, irql) = irp.device_and_irql();
-                complete_parked(device, irql);
+                serve_what_waits(device, irql);
                 irp.succeed_and_call()
             }
-            Request::Read { irp, .. } => read(after_parked(irp))?,
+            Request::Read { irp, length } => read(after_parked(irp), length)?,
             Request::Write { irp, length } => write(after_parked(irp), length)?,
             mut other => {
                 let (device, irql) = other.device_and_irql();
-                complete_parked(device, irql);
+                serve_what_waits(device, irql);
                 other.pass()
             }
         })
     }
 }
 
-/// The same IRP, after what was parked when it came has been completed.
+/// The same IRP, after what waited when it came has been served.
 fn after_parked<'irp>(mut irp: Irp<'irp, Holder>) -> Irp<'irp, Holder> {
     let (device, irql) = irp.device_and_irql();
-    complete_parked(device, irql);
+    serve_what_waits(device, irql);
     irp
+}
+
+/// Completes what is parked, and sends what waits for it again.
+fn serve_what_waits(device: &Device<Holder>, irql: &mut Dispatch) {
+    complete_parked(device, irql);
+    later::send_all(device, irql);
 }
 
 /// Completes what is parked, when nothing is to be parked any more: it would keep the device from being removed.
@@ -87,11 +110,15 @@ fn take_parked(device: &Device<Holder>, irql: &mut Dispatch) -> Option<Write> {
 }
 
 /// Holds a READ.
-fn read<'irp>(irp: Irp<'irp, Holder>) -> Outcome<'irp, Holder> {
+fn read<'irp>(irp: Irp<'irp, Holder>, length: u32) -> Outcome<'irp, Holder> {
+    let paging = irp.is_paging_io();
+    let busy = Busy {
+        length,
+        resends_left: RESENDS_MAX,
+    };
     match irp.with_slot(|state| Some(&state.slab)) {
-        Ok(irp) => irp.hold(Busy {
-            resends_left: RESENDS_MAX,
-        }),
+        Ok(irp) if paging => Ok(irp.hold_infallibly(busy)),
+        Ok(irp) => irp.hold(busy),
         Err(irp) => Ok(irp.skip_and_call()),
     }
 }
@@ -117,18 +144,33 @@ fn write<'irp>(irp: Irp<'irp, Holder>, length: u32) -> Outcome<'irp, Holder> {
 }
 
 /// The context of a READ.
-struct Busy {
+pub(crate) struct Busy {
+    /// How many bytes it is for.
+    pub(crate) length: u32,
     resends_left: u32,
+}
+
+impl Busy {
+    /// For the next sending, where there may be one.
+    fn once_more(self) -> Option<Self> {
+        let resends_left = self.resends_left.checked_sub(1)?;
+        Some(Self { resends_left, ..self })
+    }
 }
 
 impl Hold<Holder> for Busy {
     fn done(self, irp: Held<Holder, Slot<Holder, Self>>, irql: &mut Dispatch) -> Next<Holder, Self> {
-        match self.resends_left.checked_sub(1) {
-            Some(resends_left) if irp.status() == DEVICE_BUSY => Next::Resend(irp, Self { resends_left }),
-            _ => {
-                irp.complete(irql);
-                Next::Gone
-            }
+        let status = irp.status();
+        match self.once_more() {
+            Some(context) if status == DEVICE_BUSY => return Next::Resend(irp, context),
+            Some(context) if status == DEVICE_NOT_READY && !irp.is_cancelled() => later::wait(irp, context, irql),
+            _ => irp.complete(irql),
         }
+        Next::Gone
     }
+}
+
+/// The number of the round after this one.
+pub(crate) fn next_round(state: &State) -> u32 {
+    state.round.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
 }

@@ -2,6 +2,9 @@
 //!
 //! * READ is held. Where it comes back with STATUS_DEVICE_BUSY it is sent again, up to [`filter::RESENDS_MAX`] times,
 //!   then completed with what the lower driver said last.
+//! * A READ for which the lower driver is not ready waits, with its context, until the next request comes, whatever that is.
+//!   Then those that wait are sent again, the shortest first. One of no bytes is lost, which completes it with
+//!   STATUS_INTERNAL_ERROR. Those that are paging I/O are registered without an allocation each time.
 //! * WRITE is parked: not sent down at all, but completed as if every byte had been written, by the request that comes
 //!   next, whatever that is. One of no bytes is forgotten, which completes it with STATUS_INTERNAL_ERROR.
 //! * Everything else passes.
@@ -19,6 +22,7 @@
 
 mod entry;
 mod filter;
+mod later;
 mod parked;
 
 // Only for the panic handler that every image has to have. No code of this driver has a path to it.
