@@ -106,6 +106,9 @@ pub(crate) struct Timing {
     began: InterruptTime,
 }
 
+// A slot of the slab is then one cache line, and not two.
+const _: () = assert!(size_of::<Timing>() <= 24);
+
 impl Timing {
     /// For a request that has not been sent yet.
     pub(crate) fn new(operation: Operation, paging: bool) -> Self {

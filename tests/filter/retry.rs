@@ -551,6 +551,68 @@ fn a_request_that_is_cancelled_is_not_sent_again() {
     });
 }
 
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn one_that_was_cancelled_where_nobody_could_hear_of_it_is_not_sent_again() {
+    for backoff_ms in [0, 5] {
+        configured(&attempts(8, backoff_ms), |world| {
+            let (_, filter) = world.add_filter();
+            for request in requests() {
+                // On its way down: the lower driver does not look.
+                world.on_call(|world, moment, call| {
+                    if let (Call::IofCallDriver { irp, .. }, Moment::Called) = (call, moment) {
+                        world.cancel_at(*irp);
+                    }
+                });
+                world.answer(Answer::Complete(FAILURE));
+                let sent = world.send(filter, request);
+                world.on_call(|_, _, _| ());
+                assert_ended(world, filter, &sent, FAILURE);
+                arrival(world);
+
+                // When it has been taken out of the queue, and has not been sent yet.
+                let sent = world.send(filter, request);
+                let may_wait = sent.ended().is_none();
+                world.take_arrivals();
+                let irp = sent.irp();
+                world.on_call(move |world, moment, call| {
+                    if let (Call::Other { function }, Moment::Returned) = (call, moment)
+                        && *function == "IoCsqRemoveNextIrp"
+                    {
+                        world.cancel_at(irp);
+                    }
+                });
+                world.advance(ms(20));
+                world.on_call(|_, _, _| ());
+                if may_wait {
+                    assert!(world.take_arrivals().is_empty(), "{request:?}");
+                    assert_ended(world, filter, &sent, STATUS_CANCELLED);
+                }
+            }
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn each_of_several_that_wait_is_sent_when_it_is_due() {
+    for request in requests() {
+        configured(&attempts(1, 10), |world| {
+            let (_, filter) = world.add_filter();
+            let start = world.now();
+            let sent = [0, 3, 3, 6].map(|after| {
+                world.advance((start + ms(after)).saturating_sub(world.now()));
+                world.answer_next(Answer::complete(STATUS_DEVICE_BUSY));
+                world.send(filter, request)
+            });
+            let sendings = note_sendings(world);
+            world.advance(ms(50));
+            assert_instants(&sendings.borrow(), start, &[10, 13, 13, 16]);
+            assert!(sent.iter().all(|sent| sent.ended() == Some(STATUS_SUCCESS.into())));
+        });
+    }
+}
+
 /// A request that fails twice below and then succeeds, and at one point of what the driver does for it has `interrupt` happen,
 /// which gets the device and the IRP. Tells whether there is such a point.
 ///

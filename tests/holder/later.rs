@@ -140,6 +140,13 @@ fn however_it_ends_its_slot_is_free_again() {
         world.send(filter, Request::read(0, 512));
         assert_eq!(registrations(world), 0, "there are more than {SLOTS}");
         assert!(below.iter().all(|read| read.returned() == Some(STATUS_PENDING)));
+        for irp in world.under_way() {
+            world.complete_at(irp, STATUS_SUCCESS);
+        }
+        // And with each slot its context was dropped: no memory is left.
+        world.answer(Answer::complete(STATUS_SUCCESS));
+        world.remove(filter);
+        world.unload();
     });
 }
 

@@ -4,7 +4,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use wdm::{
     AddDevice, Device, Dispatch, Driver, Held, Hold, Irp, Next, NtError, NtStatus, Outcome, Queue, Request, Slab, Slot,
-    SpinLock, pool::Tag,
+    SpinLock,
+    pool::{Array, Tag},
 };
 
 use crate::{
@@ -19,7 +20,7 @@ pub(crate) const RESENDS_MAX: u32 = 1_000_000;
 const DEVICE_BUSY: NtStatus = NtStatus::from_raw(0x8000_0011_u32.cast_signed());
 const DEVICE_NOT_READY: NtStatus = NtStatus::from_raw(0xC000_00A3_u32.cast_signed());
 
-const TAG: Tag = Tag::new(*b"Hold");
+pub(crate) const TAG: Tag = Tag::new(*b"Hold");
 
 pub(crate) enum Holder {}
 
@@ -115,6 +116,7 @@ fn read<'irp>(irp: Irp<'irp, Holder>, length: u32) -> Outcome<'irp, Holder> {
     let busy = Busy {
         length,
         resends_left: RESENDS_MAX,
+        memory: None,
     };
     match irp.with_slot(|state| Some(&state.slab)) {
         Ok(irp) if paging => Ok(irp.hold_infallibly(busy)),
@@ -148,6 +150,8 @@ pub(crate) struct Busy {
     /// How many bytes it is for.
     pub(crate) length: u32,
     resends_left: u32,
+    /// Of one that waits, where there was memory for it: so that a context that is lost shows as memory that is.
+    pub(crate) memory: Option<Array<u8>>,
 }
 
 impl Busy {

@@ -2,9 +2,9 @@
 
 use core::sync::atomic::Ordering;
 
-use wdm::{Device, Dispatch, Held, Queued, Slot, Stashed};
+use wdm::{Device, Dispatch, Held, Queued, Slot, Stashed, pool::Array};
 
-use crate::filter::{Busy, Holder, next_round};
+use crate::filter::{Busy, Holder, TAG, next_round};
 
 /// What is kept with such a READ, beside its context.
 pub(crate) struct Later {
@@ -27,7 +27,7 @@ impl Queued<Holder> for Later {
 }
 
 /// Lets a READ wait. One of no bytes is forgotten, with its context.
-pub(crate) fn wait(irp: Held<Holder, Slot<Holder, Busy>>, context: Busy, irql: &mut Dispatch) {
+pub(crate) fn wait(irp: Held<Holder, Slot<Holder, Busy>>, mut context: Busy, irql: &mut Dispatch) {
     let Ok(device) = irp.keep_device() else {
         return irp.complete(irql);
     };
@@ -35,6 +35,7 @@ pub(crate) fn wait(irp: Held<Holder, Slot<Holder, Busy>>, context: Busy, irql: &
         round: device.state().round.load(Ordering::Relaxed),
         length: context.length,
     };
+    context.memory = Array::zeroed(1, TAG).ok();
     let irp = irp.stash(context);
     if later.length == 0 {
         // What a driver does that loses one.
