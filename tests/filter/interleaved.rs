@@ -19,7 +19,8 @@ use crate::{
 /// Sends `request`, and at one point of what the driver does for it has `interrupt` happen, which gets the IRP's address.
 /// Tells whether there is such a point.
 ///
-/// There are two points to each call, before and after it, and the first is where the driver gets the remove lock.
+/// There are two points to each call, before and after it, and the first is where the driver gets the remove lock. While it holds a
+/// spin lock there are none.
 pub(crate) fn send_and_at(
     world: &World,
     filter: Device,
@@ -35,7 +36,9 @@ pub(crate) fn send_and_at(
         if let (Moment::Returned, Call::IoAcquireRemoveLockEx { tag, .. }, None) = (moment, call, irp.get()) {
             irp.set(Some(*tag));
         }
-        if let Some(irp) = irp.get() {
+        if let Some(irp) = irp.get()
+            && !world.holds_spin_lock()
+        {
             let here = points.replace(points.get() + 1);
             if here == point {
                 happens.set(true);

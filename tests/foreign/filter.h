@@ -17,6 +17,9 @@ typedef struct FILTER {
     FILTER_FIELDS
 } FILTER;
 
+/* The path of the service's key, during DriverEntry. */
+static PUNICODE_STRING FilterServicePath;
+
 /* Sets the major functions that the driver has for itself. */
 static void FilterSetUp(PDRIVER_OBJECT Driver);
 /* The device has been attached. A failure detaches it again. */
@@ -155,7 +158,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING RegistryPath)
 {
     int i;
 
-    (void)RegistryPath;
+    FilterServicePath = RegistryPath;
     for (i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
         Driver->MajorFunction[i] = (PDRIVER_DISPATCH)FilterPass;
     Driver->MajorFunction[IRP_MJ_PNP] = (PDRIVER_DISPATCH)FilterPnp;
@@ -163,6 +166,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING RegistryPath)
     Driver->DriverExtension->AddDevice = FilterAddDevice;
     Driver->DriverUnload = FilterUnload;
     FilterSetUp(Driver);
+    FilterServicePath = NULL;
     return STATUS_SUCCESS;
 }
 

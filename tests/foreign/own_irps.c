@@ -1,4 +1,4 @@
-/* expect: clean. Sends IRPs of its own at START, built in every way there is, and splits each direct read in two. */
+/* expect: clean except in split. Sends IRPs of its own at START, built in every way there is, and splits each direct read in two. */
 
 #define FILTER_FIELDS int Unused;
 #include "filter.h"
@@ -39,13 +39,18 @@ static void FlushByAllocatedIrp(FILTER *Filter)
     IoFreeIrp(irp);
 }
 
+/* What is done with the pages of an IRP that the I/O manager built, before their MDL is freed. */
+#ifndef UNLOCK
+#define UNLOCK(Mdl) MmUnlockPages(Mdl)
+#endif
+
 static void FreeAsynchronous(PIRP Irp)
 {
     PMDL mdl, next;
 
     for (mdl = Irp->MdlAddress; mdl != NULL; mdl = next) {
         next = mdl->Next;
-        MmUnlockPages(mdl);
+        UNLOCK(mdl);
         IoFreeMdl(mdl);
     }
     if (Irp->Flags & IRP_DEALLOCATE_BUFFER)
@@ -125,6 +130,8 @@ typedef struct {
     PIRP Master;
     volatile LONG Left;
     volatile LONG Status;
+    /* What was transferred of each half, in the order of the bytes. */
+    ULONG Done[2];
 } SPLIT;
 
 static NTSTATUS NTAPI PartDone(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
@@ -134,14 +141,18 @@ static NTSTATUS NTAPI PartDone(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
     FILTER *filter = split->Filter;
 
     (void)Device;
-    if (!NT_SUCCESS(Irp->IoStatus.Status))
+    if (NT_SUCCESS(Irp->IoStatus.Status))
+        split->Done[MmGetMdlVirtualAddress(Irp->MdlAddress) != MmGetMdlVirtualAddress(master->MdlAddress)] =
+            (ULONG)Irp->IoStatus.Information;
+    else
         split->Status = Irp->IoStatus.Status;
     IoFreeMdl(Irp->MdlAddress);
     IoFreeIrp(Irp);
     if (InterlockedDecrement(&split->Left) == 0) {
         master->IoStatus.Status = split->Status;
+        /* What is short ends the transfer. */
         master->IoStatus.Information =
-            NT_SUCCESS(split->Status) ? IoGetCurrentIrpStackLocation(master)->Parameters.Read.Length : 0;
+            NT_SUCCESS(split->Status) ? split->Done[0] + (split->Done[0] == SECTOR ? split->Done[1] : 0) : 0;
         ExFreePoolWithTag(split, TAG);
         IoCompleteRequest(master, IO_DISK_INCREMENT);
         IoReleaseRemoveLock(&filter->RemoveLock, master);
@@ -192,6 +203,7 @@ static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
     split->Master = Irp;
     split->Left = 2;
     split->Status = STATUS_SUCCESS;
+    RtlZeroMemory(split->Done, sizeof(split->Done));
     first = MakePart(filter, split, 0, SECTOR);
     if (first == NULL)
         goto fail_split;

@@ -1,4 +1,4 @@
-/* expect: clean. Splits each long direct read with one partial MDL that is used again for each part, part after part. */
+/* expect: clean except in split. Splits each long direct read with one partial MDL that is used again for each part, part after part. */
 
 #define FILTER_FIELDS int Unused;
 #include "filter.h"
@@ -53,7 +53,7 @@ static void Finish(SPLIT *Split, NTSTATUS Status)
     IoFreeMdl(Split->Mdl);
     IoFreeIrp(Split->Irp);
     master->IoStatus.Status = Status;
-    master->IoStatus.Information = NT_SUCCESS(Status) ? Split->Length : 0;
+    master->IoStatus.Information = NT_SUCCESS(Status) ? Split->Done : 0;
     ExFreePoolWithTag(Split, TAG);
     IoCompleteRequest(master, IO_DISK_INCREMENT);
     IoReleaseRemoveLock(&filter->RemoveLock, master);
@@ -63,6 +63,7 @@ static NTSTATUS NTAPI PartRead(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
 {
     SPLIT *split = Context;
     NTSTATUS status = Irp->IoStatus.Status;
+    BOOLEAN is_short = FALSE;
     PUCHAR data;
 
     (void)Device;
@@ -70,9 +71,10 @@ static NTSTATUS NTAPI PartRead(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
         data = MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority);
         if (data != NULL)
             split->Sum += data[0];
-        split->Done += PartLength(split);
+        is_short = Irp->IoStatus.Information < PartLength(split);
+        split->Done += (ULONG)Irp->IoStatus.Information;
     }
-    if (!NT_SUCCESS(status) || split->Done == split->Length) {
+    if (!NT_SUCCESS(status) || is_short || split->Done == split->Length) {
         Finish(split, status);
         return STATUS_MORE_PROCESSING_REQUIRED;
     }

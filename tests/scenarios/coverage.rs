@@ -136,6 +136,66 @@ fn media_are_changed_verified_and_short() {
 
 #[test]
 #[ignore = "needs the drivers that cargo xtask build --test-drivers makes"]
+fn split_asks_for_too_much_and_is_interrupted() {
+    assert_counted(
+        "split",
+        &[
+            "transfers that were too long for the disk",
+            "chained transfers that were too long for the disk",
+            "short transfers",
+            "cancelled before they were sent",
+            "cancelled by a DPC",
+            "requests that the disk kept until cancelled",
+            "transient errors of the disk",
+            "surprise removals with requests under way",
+            "PnP STOP_DEVICE",
+            "system went to sleep",
+            "usage paging in",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs the drivers that cargo xtask build --test-drivers makes"]
+fn retry_fails_for_a_while_with_each_status_and_is_interrupted() {
+    assert_counted(
+        "retry",
+        &[
+            "transient errors of the disk",
+            "ended with STATUS_IO_TIMEOUT",
+            "ended with STATUS_DEVICE_BUSY",
+            "ended with STATUS_DEVICE_NOT_READY",
+            "ended with STATUS_IO_DEVICE_ERROR",
+            "ended with STATUS_DEVICE_DATA_ERROR",
+            "FLUSH_BUFFERS failed",
+            "cancelled by a DPC",
+            "surprise removals with requests under way",
+            "PnP STOP_DEVICE",
+            "system went to sleep",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs the drivers that cargo xtask build --test-drivers makes"]
+fn probe_has_a_disk_that_hangs_and_goes_and_sleeps() {
+    assert_counted(
+        "probe",
+        &[
+            "times that the disk hung",
+            "requests that waited for the disk",
+            "surprise removals with requests under way",
+            "surprise removals of a hung disk",
+            "PnP QUERY_STOP_DEVICE",
+            "PnP CANCEL_REMOVE_DEVICE",
+            "PnP STOP_DEVICE",
+            "system went to sleep",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs the drivers that cargo xtask build --test-drivers makes"]
 fn mixed_has_a_share_of_the_others() {
     assert_counted(
         "mixed",

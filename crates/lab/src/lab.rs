@@ -366,15 +366,16 @@ impl<'a> Lab<'a> {
 
     /// In a child: a machine with the driver loaded.
     pub(crate) fn machine(&self, seed: u64, scripted: bool, outlet: Outlet<RunReport>) -> (&'static Machine, Watchdog) {
-        self.machine_failing(seed, scripted, None, outlet)
+        self.machine_failing(seed, scripted, None, Vec::new(), outlet)
     }
 
-    /// The same, where calls at these places fail.
+    /// The same, where calls at these places fail, and with what a scenario has in the `Parameters` key.
     fn machine_failing(
         &self,
         seed: u64,
         scripted: bool,
         fail_sites: Option<Vec<FailSite>>,
+        of_scenario: scenario::Parameters,
         outlet: Outlet<RunReport>,
     ) -> (&'static Machine, Watchdog) {
         outlet.note("the lab was being set up");
@@ -391,7 +392,7 @@ impl<'a> Lab<'a> {
             fail_sites,
             log: self.log,
             service: self.service.clone().unwrap_or(stem),
-            parameters: self.parameters.clone(),
+            parameters: self.parameters_over(of_scenario),
             scripted,
             stepping: self.verifier.stepping.unwrap_or(is_stepped(seed)),
         };
@@ -405,13 +406,31 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// The values that were asked for, and those of a scenario that were not.
+    fn parameters_over(&self, of_scenario: scenario::Parameters) -> Vec<(String, u32)> {
+        let is_asked_for = |name: &str| {
+            self.parameters
+                .iter()
+                .any(|(asked, _)| asked.eq_ignore_ascii_case(name))
+        };
+        let left = of_scenario.into_iter().filter(|(name, _)| !is_asked_for(name));
+        let left = left.map(|(name, value)| (name.to_owned(), value));
+        self.parameters.iter().cloned().chain(left).collect()
+    }
+
     /// The body of the child.
     fn in_child(&self, scenario: &'static Scenario, planned: &Planned, outlet: Outlet<RunReport>) -> RunReport {
         let fail_sites = planned.fail_sites.clone();
         let mut perturbations = self.perturbations(planned.seed);
         // One failure at a time is what tells which of them the driver does not bear.
         perturbations.low_resources &= fail_sites.is_none();
-        let (machine, _watchdog) = self.machine_failing(planned.seed, false, fail_sites, outlet);
+        let (machine, _watchdog) = self.machine_failing(
+            planned.seed,
+            false,
+            fail_sites,
+            scenario.parameters(planned.seed),
+            outlet,
+        );
         let requests = self.requests.unwrap_or(scenario.requests);
         let collect = self.collect;
         machine.play_to_end(move |machine| {

@@ -12,7 +12,11 @@
 //! The state stands in the MDL's flags, as in Windows: a driver may make an MDL anywhere by a macro, which tells nobody.
 //! What is known here besides is what flags cannot say: whose an MDL is, and which of them have pages locked.
 //!
+//! What an MDL and its parts owe each other is in `parts`.
+//!
 //! Not here: physical memory. Every address is mapped, and a system address is the address itself.
+
+mod parts;
 
 use std::{
     cell::RefCell,
@@ -20,9 +24,10 @@ use std::{
     hash::BuildHasherDefault,
 };
 
+use self::parts::Part;
 use super::{
     Machine,
-    io::irp::AddressHasher,
+    io::irp::{AddressHasher, AddressMap},
     layout::{irp, mdl},
     scheduler::DISPATCH_LEVEL,
 };
@@ -59,6 +64,8 @@ pub(crate) struct Mdls {
     locked: RefCell<BTreeMap<usize, u32>>,
     /// The blocks of paged pool.
     paged: RefCell<Addresses>,
+    /// The partial ones.
+    parts: RefCell<AddressMap<Part>>,
 }
 
 impl Mdls {
@@ -79,6 +86,10 @@ impl Mdls {
             if !addresses.is_empty() {
                 addresses.remove(&block);
             }
+        }
+        let mut parts = self.parts.borrow_mut();
+        if !parts.is_empty() {
+            parts.remove(&block);
         }
     }
 }
@@ -234,6 +245,7 @@ impl Machine {
         self.paging.unlock(start_of(list), mdl::BYTE_COUNT.get(list) as usize);
         mdl::MDL_FLAGS.set(list, flags & !(PAGES_LOCKED | MAPPED_TO_SYSTEM_VA));
         self.mdls.locked.borrow_mut().remove(&list);
+        self.end_parts(list);
     }
 
     /// MmMapLockedPagesSpecifyCache. Where it is for user mode nothing is mapped that could be unmapped twice.
@@ -259,6 +271,7 @@ impl Machine {
                 "MmMapLockedPagesSpecifyCache with an MDL whose pages are not locked",
             );
         }
+        self.check_part_is_not_over(list, "MmMapLockedPagesSpecifyCache");
         if bug_check_on_failure {
             self.violation(
                 &rules::MAPPED_OR_BUG_CHECK,
@@ -340,6 +353,7 @@ impl Machine {
         mdl::MDL_FLAGS.set(target, (target_flags & ALLOCATED_FIXED_SIZE) | PARTIAL | shared);
         mdl::MAPPED_SYSTEM_VA.set(target, start);
         write_pages(target);
+        self.note_part(source, target);
     }
 
     /// MmPrepareMdlForReuse.
@@ -387,10 +401,9 @@ impl Machine {
         }
     }
 
-    /// What an IRP takes down describes memory that is there.
-    pub(crate) fn check_mdl_sent(&self, address: usize) {
-        let list = irp::MDL_ADDRESS.get(address);
-        if list != 0 && mdl::MDL_FLAGS.get(list) & HAS_PAGES == 0 {
+    /// An MDL that is sent down has its pages.
+    fn check_has_pages(&self, list: usize) {
+        if mdl::MDL_FLAGS.get(list) & HAS_PAGES == 0 {
             self.violation(
                 &rules::MDL_WITHOUT_PAGES,
                 "IoCallDriver with an MDL that has no pages: it is neither locked, nor built, nor a partial one",

@@ -99,6 +99,13 @@ impl Planned {
         Some(failures.remove(index).status)
     }
 
+    /// Forgets what was planned one by one. Whether there was anything.
+    pub(crate) fn forget(&self) -> bool {
+        let forgotten = self.failures.take().len();
+        self.count.set(self.count.get() - forgotten);
+        forgotten != 0
+    }
+
     /// The functions whose failures have not come.
     pub(crate) fn left(&self) -> Vec<String> {
         let failures = self.failures.borrow();

@@ -75,6 +75,17 @@ impl Reporter {
         }
     }
 
+    /// Counts the greatest of the numbers that it is given under `name`, which ends with "at most".
+    pub(crate) fn count_max(&self, name: &str, number: u64) {
+        let mut counters = self.counters.borrow_mut();
+        match counters.get_mut(name) {
+            Some(max) => *max = number.max(*max),
+            None => {
+                counters.insert(name.to_owned(), number);
+            }
+        }
+    }
+
     pub(super) fn report(&self) -> RunReport {
         RunReport {
             seed: self.seed,

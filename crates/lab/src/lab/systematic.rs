@@ -81,6 +81,9 @@ impl Lab<'_> {
         if self.processors != usize::from(super::PROCESSORS) {
             let _ = write!(command, " --processors {}", self.processors);
         }
+        for (name, value) in &self.parameters {
+            let _ = write!(command, " --parameter {}", quoted(&format!("{name}={value}")));
+        }
         for site in fail_sites {
             let _ = write!(command, " --fail-site {site}");
         }

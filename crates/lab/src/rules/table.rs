@@ -475,6 +475,14 @@ rules! {
     "What a partial MDL describes is within what the MDL describes that it is a part of. Windows would take pages that are others'.";
     PARTIAL_MDL_NOT_PREPARED: "LAB/PartialMdlMapped" "partial MDL used again while mapped", Lab, Fatal, "reuse-mapped-partial";
     "A partial MDL that has a mapping of its own is prepared with MmPrepareMdlForReuse before the next IoBuildPartialMdl. Windows would lose the mapping.";
+    PARTIAL_MDL_OUTLIVES: "LAB/PartialMdlOutlives" "partial MDL used when its source is gone", Lab, Fatal, "send-partial-of-unlocked";
+    "A partial MDL is sent down, mapped and made parts of only as long as the MDL that it is a part of has its pages locked, and a mapping of its own is released before. Windows would transfer to and from pages that are others' by then.";
+    REQUEST_BEFORE_PARTS: "LAB/PartsBelow" "request completed before its parts", Lab, Fatal, "complete-before-part";
+    "A request is completed when no IRP of the driver's that is for a part of its data is below any more. Windows would transfer to and from pages that are others' by then.";
+    MDL_NOT_RESTORED: "LAB/MdlNotRestored" "IRP completed with another MDL", Lab, Fatal, "leave-own-mdl-in-irp";
+    "A driver that has put an MDL of its own into an IRP that arrived puts the first one back before the IRP goes on up. Windows would unlock and free the wrong one.";
+    MDL_TOO_SHORT: "LAB/MdlTooShort" "MDL shorter than the transfer", Lab, Fatal, "send-more-than-mdl";
+    "The MDLs of a READ or WRITE that is sent down describe all of it. Windows would transfer to and from whatever lies beyond.";
     MDL_WITHOUT_PAGES: "LAB/MdlWithoutPages" "MDL without pages", Lab, Fatal, "send-mdl-without-pages";
     "An MDL that is sent down, or that a part is made of, has been locked or built. Windows would transfer to and from whatever pages its list happens to name.";
     MDL_OF_OTHER: "LAB/MdlOfOther" "MDL of another was freed or unlocked", Lab, Fatal, "free-arrived-mdl";

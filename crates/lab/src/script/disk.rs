@@ -153,6 +153,10 @@ impl ScriptedDisk {
         Some(has_run)
     }
 
+    pub(super) fn is_pending(&self, record: &IrpRecord) -> bool {
+        self.pending.borrow().contains_key(&record.serial)
+    }
+
     /// Completes a request, unless it has been completed since.
     fn end(&self, machine: &'static Machine, serial: u64, status: IoStatus) -> bool {
         let pending = self.pending.borrow_mut().remove(&serial);

@@ -96,6 +96,12 @@ impl World {
         disk::held_locks(self.machine)
     }
 
+    /// Whether the driver holds a spin lock where it is now. What another processor does that needs the same lock cannot happen
+    /// there: it would wait for the lock, and a hook would wait for ever.
+    pub fn holds_spin_lock(&self) -> bool {
+        !self.machine.current().spin_locks.borrow().is_empty()
+    }
+
     /// What the driver has allocated and freed.
     pub fn driver_pool(&self) -> PoolCounters {
         *self.machine.pool.borrow().counters(Owner::Driver)

@@ -199,6 +199,12 @@ impl World {
         self.complete_record(&record, status.into());
     }
 
+    /// Whether an IRP is pending below.
+    pub fn is_pending_at(&self, irp: Address) -> bool {
+        let record = self.machine.irps.get(irp.0);
+        record.is_some_and(|record| self.disk.is_pending(&record))
+    }
+
     #[track_caller]
     fn complete_record(&self, record: &IrpRecord, status: IoStatus) {
         let completion = self.disk.complete_pending(self.machine, record, status);
@@ -293,6 +299,11 @@ impl World {
     /// Has every call of these kernel functions fail from now on, in the ways that are usual for them; with none, no more.
     pub fn fail_always(&self, functions: &[&str]) {
         self.machine.planned.set_always(functions);
+    }
+
+    /// Forgets the failures that are planned one by one and have not come. Whether there were any.
+    pub fn forget_failures(&self) -> bool {
+        self.machine.planned.forget()
     }
 
     /// Lets everything run that can, and checks what must hold then.

@@ -4,6 +4,7 @@
 //! knows what a READ has to bring.
 
 mod cancel;
+mod transfer;
 mod verify;
 
 use std::{
@@ -11,9 +12,10 @@ use std::{
     rc::Rc,
 };
 
+pub(crate) use self::transfer::Sizes;
 use super::{
-    disk::{Disk, MEDIUM_BYTES, SECTOR_BYTES},
-    mirror::{self, Mirror},
+    disk::{Disk, MEDIUM_BYTES},
+    mirror::Mirror,
     stack::DeviceStack,
 };
 use crate::{
@@ -23,7 +25,6 @@ use crate::{
             call::{
                 IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
             },
-            device::DO_DIRECT_IO,
             irp::{IrpRecord, Origin, Owner, SL_INVOKE_ALWAYS},
         },
         layout::{device_object, io_stack_location, irp},
@@ -38,9 +39,6 @@ use crate::{
 const IRP_NOCACHE: u32 = 0x1;
 const IRP_PAGING_IO: u32 = 0x2;
 const IRP_SYNCHRONOUS_PAGING_IO: u32 = 0x40;
-
-/// The longest transfer.
-const TRANSFER_BYTES_MAX: usize = 64 * 1024;
 
 const IRP_MJ_CREATE: u8 = 0x00;
 const IRP_MJ_CLOSE: u8 = 0x02;
@@ -72,6 +70,8 @@ pub(crate) struct Workload {
     pub(crate) cancel_by_dpc_ns: u64,
     /// Whether the initiators verify the volume when they are told to, as file systems do.
     pub(crate) verifies: bool,
+    /// How long the transfers are.
+    pub(crate) sizes: Sizes,
 }
 
 impl Default for Workload {
@@ -91,6 +91,7 @@ impl Default for Workload {
             cancel_by_dpc_per_mille: 0,
             cancel_by_dpc_ns: 0,
             verifies: false,
+            sizes: Sizes::Short,
         }
     }
 }
@@ -120,6 +121,7 @@ const ENDED_WITH: &str = "READ, WRITE, FLUSH_BUFFERS or DEVICE_CONTROL ended wit
 struct Place {
     buffer: usize,
     mdl: usize,
+    sizes: Sizes,
     medium: usize,
     /// What its part of the medium holds.
     mirror: Mirror,
@@ -144,9 +146,13 @@ impl Target<'_> {
 struct Request {
     irp: Rc<IrpRecord>,
     major: u8,
+    /// Where in its place the data begins, and how much it is.
+    at: usize,
     bytes: usize,
     stamp: u64,
     is_paging: bool,
+    /// The MDLs that were made for it alone, the first one first.
+    lists: Vec<usize>,
 }
 
 /// What initiators count together.
@@ -256,7 +262,7 @@ impl Machine {
         self.reporter.count("requests succeeded", tally.succeeded.get());
         self.reporter.count("requests failed", tally.failed.get());
         self.reporter
-            .count("requests under way, at most", tally.under_way_max.get());
+            .count_max("requests under way, at most", tally.under_way_max.get());
         for ((_, name), counted) in COUNTED.iter().zip(&tally.counted) {
             for (what, counter) in [
                 ("sent", &counted.sent),
@@ -286,7 +292,7 @@ impl Machine {
         let device = target.device;
         let random = Random::new(self.config.seed, &format!("initiator {number}"));
         let places: Vec<Place> = (0..workload.depth)
-            .map(|index| self.request_place(target, number * workload.depth + index))
+            .map(|index| self.request_place(target, number * workload.depth + index, workload.sizes))
             .collect();
         loop {
             for place in &places {
@@ -327,18 +333,17 @@ impl Machine {
         }
     }
 
-    fn request_place(&self, target: &Target<'_>, index: usize) -> Place {
-        let buffer = self.kernel_block(TRANSFER_BYTES_MAX);
-        let bytes = u32::try_from(TRANSFER_BYTES_MAX).unwrap_or_default();
-        let mdl = self
-            .allocate_mdl(buffer, bytes)
-            .unwrap_or_else(|| self.cannot("there is no memory for an MDL"));
-        self.lock_mdl(mdl);
+    fn request_place(&self, target: &Target<'_>, index: usize, sizes: Sizes) -> Place {
+        let bytes = sizes.place_bytes();
+        let buffer = self.kernel_block(bytes);
+        let mdl = self.lock_buffer(buffer, bytes);
+        let medium_bytes = target.lower.map_or(MEDIUM_BYTES, Disk::medium_bytes);
         Place {
             buffer,
             mdl,
-            medium: (index * TRANSFER_BYTES_MAX) % MEDIUM_BYTES,
-            mirror: Mirror::new(TRANSFER_BYTES_MAX, target.is_empty, target.media_changes()),
+            sizes,
+            medium: (index * bytes) % medium_bytes,
+            mirror: Mirror::new(bytes, target.is_empty, target.media_changes()),
             request: RefCell::default(),
         }
     }
@@ -374,12 +379,11 @@ impl Machine {
         io_stack_location::CONTEXT.set(location, irp.address);
         io_stack_location::CONTROL.set(location, SL_INVOKE_ALWAYS);
         irp::THREAD.set(irp.address, self.processor_data.thread(self.current()));
-        let mut bytes = 0;
+        let (mut at, mut bytes, mut lists) = (0, 0, Vec::new());
         let stamp = irp.serial;
         if transfers {
-            let sectors = random.below((TRANSFER_BYTES_MAX / SECTOR_BYTES / 8) as u64) + 1;
-            bytes = SECTOR_BYTES * usize::try_from(sectors).unwrap_or(1);
-            self.describe_transfer(device, place, &irp, bytes, major, stamp);
+            (at, bytes) = workload.sizes.choose(random);
+            lists = self.describe_transfer(device, place, &irp, (at, bytes), major, workload.sizes.chains(random));
             if random.chance(workload.paging_per_mille) {
                 let synchronous = if random.chance(500) {
                     IRP_SYNCHRONOUS_PAGING_IO
@@ -399,8 +403,10 @@ impl Machine {
         *place.request.borrow_mut() = Some(Request {
             irp: Rc::clone(&irp),
             major,
+            at,
             bytes,
             stamp,
+            lists,
             is_paging: irp::FLAGS.get(irp.address) & IRP_PAGING_IO != 0,
         });
         tally.begin();
@@ -414,21 +420,6 @@ impl Machine {
         }
         self.send_from_initiator(&irp, device);
         context.irql.set(0);
-    }
-
-    /// Writes the parameters of a READ or WRITE, and the data of the latter.
-    fn describe_transfer(&self, device: usize, place: &Place, irp: &IrpRecord, bytes: usize, major: u8, stamp: u64) {
-        let location = irp.stack_location(irp.stack_count);
-        io_stack_location::ARGUMENT1.set(location, bytes);
-        io_stack_location::ARGUMENT3.set(location, place.medium);
-        if device_object::FLAGS.get(device) & DO_DIRECT_IO != 0 {
-            irp::MDL_ADDRESS.set(irp.address, place.mdl);
-        } else {
-            irp::SYSTEM_BUFFER.set(irp.address, place.buffer);
-        }
-        irp::USER_BUFFER.set(irp.address, place.buffer);
-        let stamp = if major == IRP_MJ_WRITE { stamp } else { !stamp };
-        mirror::stamp(place.buffer, bytes, stamp);
     }
 
     /// Takes a request back that has been completed, and checks what it brought.
@@ -463,9 +454,7 @@ impl Machine {
             if let Some(counted) = tally.counted(request.major) {
                 self.count_failed(counted, status);
             }
-            if request.major == IRP_MJ_WRITE {
-                place.mirror.wrote(request.stamp, request.bytes, 0);
-            }
+            self.check_failed(place, &request, other_medium);
             if status == STATUS_VERIFY_REQUIRED {
                 tally.must_verify.set(true);
             }
@@ -473,57 +462,15 @@ impl Machine {
                 self.reporter.count("paging I/O failed for want of memory", 1);
             }
         }
+        for list in request.lists {
+            self.free_mdl_of_irp(list);
+        }
     }
 
     /// Counts a request that somebody else counts too, and that failed.
     fn count_failed(&self, counted: &Counted, status: NtStatus) {
         add(&counted.failed, 1);
         self.reporter.count(&format!("{ENDED_WITH}{}", status::name(status)), 1);
-    }
-
-    fn check_data(&self, place: &Place, request: &Request) {
-        if !request.irp.transferred.get() {
-            // The driver served it by itself, so what is on the medium is not known any more.
-            if request.major == IRP_MJ_WRITE {
-                place.mirror.forget();
-            }
-            return;
-        }
-        let information = request.irp.final_information.get();
-        // A driver may have sent it down in parts, one after the other.
-        let sent_by_disk = request.irp.transferred_bytes.get().min(request.bytes);
-        if information != sent_by_disk {
-            self.violation_about(
-                Some(&request.irp),
-                &rules::DATA_CHANGED,
-                &format!(
-                    "a transfer of {} bytes, of which the disk transferred {sent_by_disk}, succeeded with an information of \
-                     {information}",
-                    request.bytes
-                ),
-            );
-        }
-        match request.major {
-            IRP_MJ_WRITE => place.mirror.wrote(request.stamp, request.bytes, information),
-            IRP_MJ_READ => {
-                if let Err(difference) = place.mirror.compare(place.buffer, information) {
-                    let mirror::Difference {
-                        sector,
-                        found: [first, last],
-                        expected,
-                    } = difference;
-                    self.violation_about(
-                        Some(&request.irp),
-                        &rules::DATA_CHANGED,
-                        &format!(
-                            "a READ brought {first:#x} and {last:#x} in its sector {sector}, where {expected:#x} had been \
-                             written"
-                        ),
-                    );
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Sends an IRP as its initiator, and checks that what comes back fits what has happened to it.

@@ -6,7 +6,7 @@
 
 use super::{
     pnp::PnpStep,
-    scenario::{Play, Scenario},
+    scenario::{Play, Scenario, no_parameters},
     stack::DeviceStack,
 };
 use crate::{
@@ -26,6 +26,7 @@ pub(super) const LOWRES: Scenario = Scenario {
     about: "what mixed does, in a run of its own for each call of the driver that can fail, with just that one failing",
     requests: 300,
     play: Play::Mixed,
+    parameters: no_parameters,
 };
 
 impl Scenario {

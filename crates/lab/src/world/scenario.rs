@@ -7,12 +7,15 @@ mod lifecycle;
 mod media;
 mod paging;
 mod power;
+mod probe;
+mod retry;
+mod split;
 
 use std::rc::Rc;
 
 use super::{
     disk::Habits,
-    initiator::Workload,
+    initiator::{Traffic, Workload},
     lowres,
     pnp::PnpStep,
     stack::{DeviceStack, DiskKind},
@@ -38,6 +41,23 @@ pub struct Scenario {
     /// How many requests it sends unless it is told otherwise.
     pub requests: u64,
     pub(super) play: Play,
+    /// What is in the `Parameters` key of the driver's service with a seed, as a person would set it for such a disk.
+    pub(super) parameters: fn(u64) -> Parameters,
+}
+
+/// Values of the `Parameters` key, each a REG_DWORD.
+pub(crate) type Parameters = Vec<(&'static str, u32)>;
+
+/// None: the driver is as it comes.
+pub(super) fn no_parameters(_seed: u64) -> Parameters {
+    Parameters::new()
+}
+
+impl Scenario {
+    /// What is in the `Parameters` key of the driver's service with a seed, unless something else is asked for.
+    pub(crate) fn parameters(&self, seed: u64) -> Parameters {
+        (self.parameters)(seed)
+    }
 }
 
 /// What a scenario plays with a device that is started.
@@ -50,15 +70,19 @@ pub(super) enum Play {
     Power,
     Cancel,
     Media,
+    Split,
+    Retry,
+    Probe,
 }
 
 /// Every scenario.
-pub static SCENARIOS: [Scenario; 8] = [
+pub static SCENARIOS: [Scenario; 11] = [
     Scenario {
         name: "read",
         about: "READs only, from two initiators, between AddDevice and REMOVE_DEVICE",
         requests: 200,
         play: Play::Read,
+        parameters: no_parameters,
     },
     Scenario {
         name: "mixed",
@@ -67,12 +91,16 @@ pub static SCENARIOS: [Scenario; 8] = [
                 paging file, a sleep, and a surprise removal",
         requests: 300,
         play: Play::Mixed,
+        parameters: no_parameters,
     },
     lifecycle::LIFECYCLE,
     paging::PAGING,
     power::POWER,
     cancel::CANCEL,
     media::MEDIA,
+    split::SPLIT,
+    retry::RETRY,
+    probe::PROBE,
     lowres::LOWRES,
 ];
 
@@ -83,7 +111,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Scenario> {
 
 impl Play {
     /// The disk that it is played with, where a usual one would be `usual`.
-    fn kind_of_disk(self, usual: DiskKind, random: &Random) -> DiskKind {
+    fn kind_of_disk(self, usual: DiskKind, random: &Random, seed: u64) -> DiskKind {
         let mut kind = usual;
         match self {
             Self::Read | Self::Mixed => return kind,
@@ -96,6 +124,9 @@ impl Play {
             Self::Lifecycle | Self::Paging | Self::Power => {
                 kind.habits.refuse_per_mille = if random.chance(500) { 200 } else { 0 };
             }
+            Self::Split => split::Choice::of(seed).change(&mut kind, random),
+            Self::Retry => retry::Choice::of(seed).change(&mut kind, random),
+            Self::Probe => {}
         }
         kind.habits.pend_pnp_per_mille = if random.chance(500) { 400 } else { 0 };
         kind.power_flags = [DO_POWER_PAGABLE, DO_POWER_INRUSH, 0][random.index(3)];
@@ -178,7 +209,7 @@ impl Machine {
         };
         let kind = scenario
             .play
-            .kind_of_disk(DiskKind::usual(usual, random.chance(200)), &random);
+            .kind_of_disk(DiskKind::usual(usual, random.chance(200)), &random, self.config.seed);
         let mut stack = self.make_disk(kind);
         let failing_add = perturbations.low_resources && random.chance(250);
         self.phase("AddDevice");
@@ -221,6 +252,7 @@ impl Machine {
         }
         self.phase("requests");
         self.set_failing(perturbations.low_resources);
+        let mut is_gone = false;
         match scenario.play {
             Play::Read | Play::Lifecycle => self.run_workload(
                 stack,
@@ -236,6 +268,9 @@ impl Machine {
             Play::Power => self.live_power(stack, requests, random),
             Play::Cancel => self.live_cancel(stack, requests),
             Play::Media => self.live_media(stack, requests, random),
+            Play::Split => is_gone = self.live_split(stack, requests, random),
+            Play::Retry => is_gone = self.live_retry(stack, requests, random),
+            Play::Probe => is_gone = self.live_probe(stack, requests, random),
         }
         self.set_failing(false);
         self.check_quiet();
@@ -243,9 +278,44 @@ impl Machine {
             let filter = stack.filter?;
             Some(collect(&self.device_memory(filter)))
         });
-        let surprise = scenario.play != Play::Read && random.chance(250);
-        self.remove_device(stack, surprise);
+        if is_gone {
+            self.remove_at_once(stack);
+        } else {
+            let surprise = scenario.play != Play::Read && random.chance(250);
+            self.remove_device(stack, surprise);
+        }
         collected
+    }
+
+    /// What happens beside the requests of `split` and `retry`, for some seeds. True where the device was pulled out.
+    fn interrupt_traffic(
+        &'static self,
+        stack: &DeviceStack,
+        traffic: &Traffic,
+        has_file: bool,
+        random: &Random,
+    ) -> bool {
+        self.sleep_until(self.clock.now_ns() + random.below(1_500_000));
+        match random.below(10) {
+            0..3 => self.pause(stack, random),
+            // A disk with a paging file on it does not go to sleep before its requests are done.
+            3..5 if !has_file => self.nap(&[stack], random),
+            5..7 => {
+                self.pull_out(stack, traffic);
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Somebody pulls the device out while requests are under way: nothing new comes, and what is there ends.
+    fn pull_out(&'static self, stack: &DeviceStack, traffic: &Traffic) {
+        if traffic.is_under_way() {
+            self.reporter.count("surprise removals with requests under way", 1);
+        }
+        traffic.stop();
+        self.pnp_step(stack, PnpStep::SurpriseRemoval);
     }
 
     /// The requests of `mixed`, with what the PnP manager does beside them for some seeds.

@@ -113,6 +113,8 @@ impl<D: Driver, S: Split<D>> SplitMemory<D, S> {
     /// # Errors
     ///
     /// STATUS_INSUFFICIENT_RESOURCES.
+    // The block is made on the stack, and is not to stay there while parts are sent.
+    #[inline(never)]
     pub fn new(part_max: u32, tag: Tag) -> Result<Self, NtError> {
         let mut partial = Some(PartialMdl::new(part_max)?);
         Array::from_fn(1, tag, |_| Block::new(partial.take())).map(Self)

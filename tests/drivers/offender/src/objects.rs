@@ -109,6 +109,7 @@ objects! {
         0x0a flags: u16;
         0x18 mapped_address: *mut c_void;
         0x20 first_page: *mut c_void;
+        0x28 byte_count: u32;
         0x2c byte_offset: u32;
     }
 

@@ -169,6 +169,10 @@ offences! {
     "0x40" "build-partial-into-small-mdl" Start(partial_mdls::build_into_small);
     "LAB/PartialMdlRange" "build-partial-beyond-source" Start(partial_mdls::build_beyond_source);
     "LAB/PartialMdlMapped" "reuse-mapped-partial" Start(partial_mdls::reuse_mapped);
+    "LAB/PartialMdlOutlives" "send-partial-of-unlocked" Start(partial_mdls::send_part_of_unlocked);
+    "LAB/MdlNotRestored" "leave-own-mdl-in-irp" Read(partial_mdls::leave_in_irp);
+    "LAB/MdlTooShort" "send-more-than-mdl" Start(mdls::send_more);
+    "LAB/PartsBelow" "complete-before-part" Read(own_irps::complete_before_part);
 
     // Cancel routines.
     "0xC9/0x07" "complete-with-cancel-routine" Read(cancelling::complete);

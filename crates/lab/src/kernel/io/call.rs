@@ -280,6 +280,7 @@ impl Machine {
             });
         }
         if caller.is_none() {
+            record.list_sent.set(irp::MDL_ADDRESS.get(address));
             self.sign(record);
         }
         let visit = record.begin_visit(
@@ -302,6 +303,7 @@ impl Machine {
                 returned: None,
                 left: false,
                 status_on_arrival: irp::STATUS.get(address),
+                list_on_arrival: irp::MDL_ADDRESS.get(address),
                 information_on_arrival: irp::INFORMATION.get(address),
                 status_from_below: None,
                 queued_unmarked: None,

@@ -92,6 +92,8 @@ impl Machine {
                      for the completion routine is never freed",
                 );
             }
+            let came_with = record.visit(caller, |visit| visit.list_on_arrival);
+            self.check_list_restored(&record, came_with);
             self.check_was_passed_on(&record, caller);
             self.check_managed_answered(&record, caller);
             if let Some(from_below) = from_below {
@@ -303,6 +305,8 @@ impl Machine {
         }
         match visit {
             Some(index) => {
+                let came_with = record.visit(index, |visit| visit.list_on_arrival);
+                self.check_list_restored(record, came_with);
                 self.check_status_kept(record, index, status);
                 self.check_managed_answered(record, index);
             }
@@ -353,6 +357,8 @@ impl Machine {
             Origin::Associated => return self.finish_associated(record),
             Origin::Initiator => {}
         }
+        self.check_list_restored(record, record.list_sent.get());
+        self.end_parts_of(record);
         self.check_invariant_on_the_way_up(record);
         self.outstanding.borrow_mut().remove(&record.serial);
         if let Some(returned) = record.sent_returned.get() {

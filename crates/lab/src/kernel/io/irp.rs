@@ -11,7 +11,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{call::IRP_MJ_POWER, invariant::Signature, own::Sender};
+use super::{call::IRP_MJ_POWER, invariant::Signature, own::Sender, transfer::Transfer};
 use crate::{
     kernel::{
         Machine,
@@ -113,6 +113,8 @@ pub(crate) struct Visit {
     pub(crate) left: bool,
     /// The status that the IRP came with.
     pub(crate) status_on_arrival: NtStatus,
+    /// The MDL that the IRP came with.
+    pub(crate) list_on_arrival: usize,
     /// The information that it came with, here or back from below.
     pub(crate) information_on_arrival: usize,
     /// The status that the IRP came back with from below, for its completion routine.
@@ -139,10 +141,10 @@ pub(crate) struct IrpRecord {
     pub(crate) final_information: Cell<usize>,
     /// PendingReturned, when it was completed for good.
     pub(crate) final_pending: Cell<bool>,
-    /// Whether the disk has transferred its data.
-    pub(crate) transferred: Cell<bool>,
-    /// How many bytes of it.
-    pub(crate) transferred_bytes: Cell<usize>,
+    /// What it transfers, where an initiator sent it.
+    pub(crate) transfer: Transfer,
+    /// The MDL that it was sent with.
+    pub(crate) list_sent: Cell<usize>,
     /// What its sender's IoCallDriver returned, once it has.
     pub(crate) sent_returned: Cell<Option<NtStatus>>,
     pub(crate) done: RefCell<Option<Done>>,
@@ -172,6 +174,11 @@ impl IrpRecord {
         self.visit(index, |visit| {
             visit.major == IRP_MJ_POWER && visit.minor != WAIT_WAKE && !visit.native
         })
+    }
+
+    /// Whether a driver has it that it was sent to.
+    fn is_below(&self) -> bool {
+        !self.freed.get() && matches!(self.owner.get(), Owner::Visit(_))
     }
 
     /// Works on a visit.
@@ -297,6 +304,8 @@ pub(crate) struct Irps {
     freed: RefCell<VecDeque<usize>>,
     /// Those that were built for a thread and are not freed.
     threaded: RefCell<Vec<Rc<IrpRecord>>>,
+    /// IRPs of the driver's that it has sent, and that may be back.
+    own_sent: RefCell<Vec<Rc<IrpRecord>>>,
 }
 
 impl Irps {
@@ -320,6 +329,19 @@ impl Irps {
             .iter()
             .find(|record| irp::USER_EVENT.get(record.address) == event);
         found.cloned()
+    }
+
+    /// Notes that the driver sends an IRP of its own.
+    pub(super) fn note_own_sent(&self, record: &Rc<IrpRecord>) {
+        let mut own = self.own_sent.borrow_mut();
+        own.retain(|other| other.is_below() && !Rc::ptr_eq(other, record));
+        own.push(Rc::clone(record));
+    }
+
+    /// The IRPs of the driver's that drivers below it have.
+    pub(crate) fn own_below(&self) -> Vec<Rc<IrpRecord>> {
+        let own = self.own_sent.borrow();
+        own.iter().filter(|record| record.is_below()).cloned().collect()
     }
 
     /// Notes that an IRP has been freed, and forgets those that were freed long ago.
@@ -370,8 +392,8 @@ impl Machine {
             final_status: Cell::new(0),
             final_information: Cell::new(0),
             final_pending: Cell::new(false),
-            transferred: Cell::new(false),
-            transferred_bytes: Cell::new(0),
+            transfer: Transfer::default(),
+            list_sent: Cell::new(0),
             sent_returned: Cell::new(None),
             done: RefCell::default(),
             sent_by: Cell::new(None),

@@ -21,4 +21,5 @@ mod queueing;
 pub(crate) mod remove_lock;
 mod remove_lock_use;
 pub(crate) mod start_io;
+pub(crate) mod transfer;
 pub(crate) mod verify;

@@ -51,6 +51,7 @@ impl Machine {
     /// The driver sends an IRP that it has from nobody.
     pub(super) fn check_own_sent(&self, record: &Rc<IrpRecord>, next: u8) {
         record.sent_by.set(self.sender());
+        self.irps.note_own_sent(record);
         let location = record.stack_location(next);
         let without_routine = match record.origin {
             Origin::Driver | Origin::Raw => Some(&rules::OWN_IRP_WITHOUT_ROUTINE),
@@ -215,9 +216,11 @@ impl Machine {
 
     /// What takes data down has a buffer that is there.
     pub(super) fn check_transfer_sent(&self, record: &Rc<IrpRecord>, next: u8) {
-        let major = io_stack_location::MAJOR_FUNCTION.get(record.stack_location(next));
+        let location = record.stack_location(next);
+        let major = io_stack_location::MAJOR_FUNCTION.get(location);
         if matches!(major, IRP_MJ_READ | IRP_MJ_WRITE) {
-            self.check_mdl_sent(record.address);
+            let bytes = io_stack_location::ARGUMENT1.get(location) & 0xFFFF_FFFF;
+            self.check_mdl_sent(record.address, bytes);
         }
     }
 

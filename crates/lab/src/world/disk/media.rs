@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use super::{Disk, MEDIUM_BYTES};
+use super::Disk;
 use crate::kernel::{
     Machine,
     io::{call::IRP_MJ_DEVICE_CONTROL, irp::IrpRecord},
@@ -38,7 +38,7 @@ impl Disk {
 
     /// Puts another medium in, an empty one.
     pub(crate) fn insert_medium(&self) {
-        *self.medium.borrow_mut() = vec![0; MEDIUM_BYTES];
+        *self.medium.borrow_mut() = vec![0; self.medium_bytes()];
         self.media.is_out.set(false);
         self.media.is_unverified.set(true);
         self.media.changes.set(self.media.changes.get() + 1);

@@ -23,6 +23,7 @@ impl Machine {
         if !random.chance(workload.cancel_by_dpc_per_mille) {
             return;
         }
+        irp.transfer.will_be_cancelled();
         let at_ns = self.clock.now_ns() + random.below(workload.cancel_by_dpc_ns + 1);
         let irp = Rc::clone(irp);
         let cancel = move |machine: &'static Self| {

@@ -1,6 +1,6 @@
 //! The scenario `cancel`: every request is cancelled at some moment, if it has not ended before.
 
-use super::{Play, Scenario};
+use super::{Play, Scenario, no_parameters};
 use crate::{
     kernel::Machine,
     world::{initiator::Workload, stack::DeviceStack},
@@ -12,6 +12,7 @@ pub(super) const CANCEL: Scenario = Scenario {
             that keeps many until they are cancelled",
     requests: 300,
     play: Play::Cancel,
+    parameters: no_parameters,
 };
 
 /// Somewhat longer than the disk takes, so that many races are close.

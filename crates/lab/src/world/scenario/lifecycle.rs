@@ -1,7 +1,7 @@
 //! The scenario `lifecycle`: two disks come, are started, stopped and removed in every legal order, and come again, while
 //! requests are under way.
 
-use super::{Perturbations, Play, Scenario};
+use super::{Perturbations, Play, Scenario, no_parameters};
 use crate::{
     kernel::{Machine, random::Random},
     world::{
@@ -19,6 +19,7 @@ pub(super) const LIFECYCLE: Scenario = Scenario {
             refusals, surprise removals, and devices that come again",
     requests: 300,
     play: Play::Lifecycle,
+    parameters: no_parameters,
 };
 
 /// Between so many steps and twice as many are made.
@@ -101,6 +102,7 @@ impl Machine {
                 ..DiskKind::usual(habits, random.chance(200))
             },
             random,
+            self.config.seed,
         );
         let stack = self.make_disk(kind);
         self.join(stack, kind, random, has_other)

@@ -1,6 +1,6 @@
 //! The scenario `media`: a removable disk.
 
-use super::{Play, Scenario};
+use super::{Play, Scenario, no_parameters};
 use crate::{
     kernel::{Machine, random::Random},
     world::{initiator::Workload, stack::DeviceStack},
@@ -12,6 +12,7 @@ pub(super) const MEDIA: Scenario = Scenario {
             asked for and refuses what is too long",
     requests: 300,
     play: Play::Media,
+    parameters: no_parameters,
 };
 
 /// Two sectors less than the longest transfer that is asked for.

@@ -1,6 +1,6 @@
 //! The scenario `paging`: special files come to the disk and leave it, and paging I/O goes to it, much of it at once.
 
-use super::{Perturbations, Play, Scenario};
+use super::{Perturbations, Play, Scenario, no_parameters};
 use crate::{
     kernel::{Machine, random::Random, status::nt_success},
     world::{initiator::Workload, stack::DeviceStack, usage::UsageType},
@@ -12,6 +12,7 @@ pub(super) const PAGING: Scenario = Scenario {
             DISPATCH_LEVEL, so much of it at once that a driver's reserve runs out",
     requests: 400,
     play: Play::Paging,
+    parameters: no_parameters,
 };
 
 /// How many notifications each of two threads sends while requests are under way.

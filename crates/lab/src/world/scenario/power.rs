@@ -1,6 +1,6 @@
 //! The scenario `power`: the system sleeps and wakes while requests are under way.
 
-use super::{Play, Scenario};
+use super::{Play, Scenario, no_parameters};
 use crate::{
     kernel::{
         Machine,
@@ -16,6 +16,7 @@ pub(super) const POWER: Scenario = Scenario {
             an idle disk, WAIT_WAKE, and power requests at DISPATCH_LEVEL where they may be",
     requests: 300,
     play: Play::Power,
+    parameters: no_parameters,
 };
 
 /// PowerSystemSleeping3, the deepest sleep that the disk is asked to wake from.

@@ -280,3 +280,21 @@ pub(super) fn send_without_pages(request: Request, conduct: Conduct) -> NtStatus
         });
     })
 }
+
+/// Sends a READ of more than its MDL describes.
+pub(super) fn send_more(request: Request, conduct: Conduct) -> NtStatus {
+    started(request, |device| {
+        with_mdl(|list| {
+            MmBuildMdlForNonPagedPool(list);
+            let own = allocate(device, IRP_MJ_READ, 0, STATUS_SUCCESS);
+            if own.is_null() {
+                return;
+            }
+            own.set_mdl(list.as_ptr());
+            let bytes = SECTOR_BYTES * conduct.choose(2, 1);
+            own.next_location().set_parameters([u64::from(bytes), 0, 0, 0]);
+            send_and_wait(device, own);
+            IoFreeIrp(own);
+        });
+    })
+}

@@ -8,7 +8,7 @@ use core::{ffi::c_void, ptr};
 use crate::{
     kernel::{
         FALSE, IRP_MJ_READ, IoAllocateIrp, IoFreeIrp, IofCallDriver, IofCompleteRequest, NO_INCREMENT, NtStatus,
-        STATUS_INSUFFICIENT_RESOURCES, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING,
+        STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING,
     },
     meeting::Meeting,
     objects::{Device, Irp},
@@ -36,6 +36,19 @@ pub(super) fn free_in_flight(request: Request, conduct: Conduct) -> NtStatus {
         }
     };
     send(request, lower, lower.stack_size(), |_| (), free)
+}
+
+/// Completes a request while the lower driver has an IRP queued that is for its data.
+pub(super) fn complete_before_part(request: Request, conduct: Conduct) -> NtStatus {
+    let lower = request.device.lower();
+    let complete = |_: Irp| {
+        if conduct.offends() {
+            request.irp.set_status(STATUS_DEVICE_NOT_READY);
+            request.irp.set_information(0);
+            IofCompleteRequest(request.irp, NO_INCREMENT);
+        }
+    };
+    send(request, lower, lower.stack_size(), |_| (), complete)
 }
 
 /// Sends an IRP to the driver's own device, which passes it on like any READ, though it may have one stack location
