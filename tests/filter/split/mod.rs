@@ -1,5 +1,6 @@
 //! READs and WRITEs that are longer than the device takes, carried out by parts.
 
+mod again;
 mod memory;
 mod outcomes;
 mod parts;
