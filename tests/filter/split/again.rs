@@ -290,3 +290,25 @@ fn without_a_back_off_it_is_carried_out_again_soon_and_not_deeper() {
         });
     }
 }
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn one_that_is_due_earlier_is_carried_out_earlier_though_it_came_later() {
+    for window in WINDOWS {
+        play(window, |world, filter| {
+            let patient = send(world, filter);
+            carry_out(world, failing(STATUS_IO_TIMEOUT));
+            world.advance(BACKOFF + CALLS);
+            // It waits twice as long now.
+            carry_out(world, failing(STATUS_IO_TIMEOUT));
+            let later = send(world, filter);
+            carry_out(world, failing(STATUS_IO_TIMEOUT));
+            world.advance(BACKOFF + CALLS);
+            carry_out(world, IoStatus::new(STATUS_SUCCESS, MOST));
+            assert_eq!((patient.ended(), ended(&later).status), (None, STATUS_SUCCESS));
+            world.advance(BACKOFF + CALLS);
+            carry_out(world, IoStatus::new(STATUS_SUCCESS, MOST));
+            assert_eq!(ended(&patient).status, STATUS_SUCCESS);
+        });
+    }
+}
