@@ -4,6 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    time::Duration,
 };
 
 use lab::{
@@ -26,6 +27,9 @@ const ANSWERS: [Answer; 3] = [
     Answer::PendAndComplete(SUCCESS),
 ];
 const SUCCESS: lab::script::IoStatus = lab::script::IoStatus::new(STATUS_SUCCESS, 0);
+
+/// A removal that comes in the middle of a DPC goes on when that has ended: it waits for it, if only for a moment.
+const WAIT_FOR_DPCS: Duration = Duration::from_millis(1);
 
 /// One of each way through the filter that a request can go.
 fn transfers() -> [Request; 5] {
@@ -133,12 +137,14 @@ fn a_removal_at_every_point_waits_for_a_request_of_any_kind() {
                 let removal = removal
                     .take()
                     .unwrap_or_else(|| world.send(filter, Request::remove_device()));
+                world.advance(WAIT_FOR_DPCS);
                 for pending in [&sent, &removal] {
                     if pending.ended().is_none() {
                         world.complete(pending, STATUS_SUCCESS);
                     }
                     assert_eq!(pending.ended(), Some(SUCCESS));
                 }
+                world.advance(WAIT_FOR_DPCS);
                 assert!(matches!(removal.returned(), Some(STATUS_SUCCESS | STATUS_PENDING)));
                 assert!(!filter.exists());
             });
@@ -159,12 +165,14 @@ fn a_surprise_removal_at_every_point_ends_no_request_and_loses_none() {
                     *sending.borrow_mut() = Some(world.send(filter, Request::surprise_removal()));
                 });
                 let sent = world.send(filter, request);
+                world.advance(WAIT_FOR_DPCS);
                 for pending in surprise.take().iter().chain([&sent]) {
                     if pending.ended().is_none() {
                         world.complete(pending, STATUS_SUCCESS);
                     }
                     assert_eq!(pending.ended(), Some(SUCCESS));
                 }
+                world.advance(WAIT_FOR_DPCS);
                 point.end(world);
                 assert!(filter.exists());
                 assert_quiet(world, filter);
