@@ -194,7 +194,7 @@ settings! {
     /// The longest READ or WRITE that the device is sent; a longer one is carried out in parts. 0 divides none.
     MaxTransferBytes = max_transfer_bytes { keys: ServiceAndDevice, unit: "bytes", range: 0..=16_777_216, step: 4_096, default: 0 }
     /// How many parts of one request are below the filter at once, at most. With 1 the request itself is sent for each
-    /// part, and nothing is allocated.
+    /// part, and no IRP is allocated.
     SplitWindow = split_window { keys: ServiceAndDevice, unit: "parts", range: 1..=32, step: 1, default: 8 }
     /// How long a device is left without a request before it is probed with a READ of 4096 bytes; 0 never probes.
     ProbePeriodMs = probe_period_ms { keys: ServiceAndDevice, unit: "ms", range: 0..=3_600_000, step: 100, default: 0 }

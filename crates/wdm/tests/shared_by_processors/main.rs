@@ -1,4 +1,4 @@
-//! What processors share in a slab, in the pump of held IRPs and in a flight, tested on the host: the library itself is for
+//! What processors share in a slab, in the pump of held IRPs, in a flight and in an IRP that is carried out by parts, tested on the host: the library itself is for
 //! Windows only, and these parts of it know nothing of the kernel.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p wdm --release` goes through every interleaving; without that, one processor
@@ -7,6 +7,12 @@
 // A copy of these modules, since the library has none off Windows, and keeps them to itself on it.
 #[path = "../../src/custody.rs"]
 mod custody;
+#[cfg_attr(
+    loom,
+    expect(dead_code, reason = "a part that is not sent is tried by one processor")
+)]
+#[path = "../../src/split/progress.rs"]
+mod progress;
 #[path = "../../src/rendezvous.rs"]
 mod rendezvous;
 #[path = "../../src/slots.rs"]
@@ -14,6 +20,8 @@ mod slots;
 #[path = "../../src/sync.rs"]
 mod sync;
 
+#[cfg(loom)]
+mod by_parts;
 #[cfg(loom)]
 mod interleavings;
 
@@ -23,6 +31,7 @@ mod one_processor {
 
     use super::{
         custody::Custody,
+        progress::{Progress, References, Step},
         rendezvous::{Rendezvous, Turn},
         slots::{SLOTS_PER_SHARD, Shard, take},
     };
@@ -145,5 +154,44 @@ mod one_processor {
         assert_eq!(custody.end_cancel(), Turn::Mine);
         custody.release();
         assert!(!custody.claim());
+    }
+
+    #[test]
+    fn one_thread_pumps_and_whoever_has_a_part_back_meanwhile_leaves_it_to_that_one() {
+        let mut progress = Progress::new();
+        assert_eq!(progress.step(2, || Some(1)), Step::Send(1));
+        assert!(!progress.back(), "another thread pumps");
+        assert_eq!(progress.step(2, || Some(2)), Step::Send(2));
+        assert_eq!(progress.step(2, || Some(3)), Step::Send(3));
+        assert_eq!(
+            progress.step(2, || panic!("no more may be in flight")),
+            Step::<u32>::Wait
+        );
+        assert!(progress.back(), "nobody pumps");
+        assert!(!progress.back());
+        assert_eq!(progress.step(2, || Some(4)), Step::Send(4));
+        assert!(progress.not_sent(), "no other is in flight");
+        assert_eq!(progress.step(2, || None), Step::<u32>::End);
+    }
+
+    #[test]
+    fn it_ends_only_when_none_is_in_flight() {
+        let mut progress = Progress::new();
+        assert_eq!(progress.step(1, || Some(1)), Step::Send(1));
+        assert_eq!(progress.step(1, || Some(2)), Step::Wait);
+        assert!(progress.back());
+        assert_eq!(progress.step(1, || Some(2)), Step::Send(2));
+        assert!(!progress.back());
+        assert_eq!(progress.step(1, || None), Step::<u32>::End);
+    }
+
+    #[test]
+    fn the_last_reference_is_the_last() {
+        let references = References::new();
+        references.take();
+        references.take();
+        assert_eq!([(); 3].map(|()| references.give_up()), [false, false, true]);
+        references.restart();
+        assert!(references.give_up());
     }
 }
