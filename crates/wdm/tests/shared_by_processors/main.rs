@@ -7,7 +7,10 @@
 // A copy of these modules, since the library has none off Windows, and keeps them to itself on it.
 #[path = "../../src/custody.rs"]
 mod custody;
-#[cfg_attr(loom, expect(dead_code, reason = "a part that is not sent is tried by one processor"))]
+#[cfg_attr(
+    loom,
+    expect(dead_code, reason = "a part that is not sent is tried by one processor")
+)]
 #[path = "../../src/split/progress.rs"]
 mod progress;
 #[path = "../../src/rendezvous.rs"]
