@@ -47,7 +47,7 @@ fn an_allocation_that_fails_anywhere_fails_nothing() {
                         assert_eq!(ended(&sent), IoStatus::new(STATUS_SUCCESS, LENGTH), "{function} {at}");
                         assert!(world.medium() == data, "{function} {at}");
                         let live = completions.check_restored(&sent);
-                        assert_eq!(live, before.live_blocks() as u64, "{function} {at}");
+                        assert_eq!(live, before.live_blocks(), "{function} {at}");
                         requests += 1;
                         world.take_arrivals();
                         world.take_calls();

@@ -155,7 +155,7 @@ fn watch(world: &World, stack_count: usize) -> Completions {
             noted.0.borrow_mut().push(Completion {
                 irp: *irp,
                 contents: world.memory(*irp, 0xD0 + stack_count * stack_location::BYTES),
-                live_blocks: world.driver_pool().live_blocks() as u64,
+                live_blocks: world.driver_pool().live_blocks(),
             });
         }
     });

@@ -1,5 +1,7 @@
 //! What the parts are like, and what becomes of the data; and what is not divided.
 
+use std::time::Duration;
+
 use lab::{
     script::{Address, Answer, IoStatus, LowerDevice, Request},
     status::{STATUS_PENDING, STATUS_SUCCESS},
@@ -239,6 +241,34 @@ fn a_thousand_parts_that_are_completed_at_once_make_no_recursion() {
             });
         }
     }
+}
+
+/// What the window is for: with a device that takes a millisecond for each part, in the lab's own time.
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_window_of_eight_takes_an_eighth_of_the_time() {
+    const LENGTH: usize = 64 * MOST;
+    let took = |window| {
+        let lab = lab_with(window);
+        let played = lab.play(|world| {
+            let (_, filter) = world.add_filter();
+            world.answer(Answer::CompleteAfter(
+                Duration::from_millis(1),
+                IoStatus::new(STATUS_SUCCESS, MOST),
+            ));
+            let begun = world.now();
+            let end = world.carry_out(
+                filter,
+                Request::read(0, LENGTH as u32).of(world.new_mdl(&pattern(LENGTH, 1))),
+            );
+            assert_eq!(end, IoStatus::new(STATUS_SUCCESS, LENGTH));
+            (world.now() - begun).as_micros() as u64
+        });
+        played.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let (serial, parallel) = (took(1), took(8));
+    assert!((64_000..66_000).contains(&serial), "{serial} us");
+    assert!((8_000..9_000).contains(&parallel), "{parallel} us");
 }
 
 #[test]

@@ -16,7 +16,6 @@ const LENGTH: usize = PARTS * MOST;
 /// How a request is carried out, and what its parts meet.
 #[derive(Clone, Copy, Debug)]
 struct Case {
-    window: u32,
     paging: bool,
     /// Whether the lower driver completes each part before its dispatch routine has returned.
     at_once: bool,
@@ -25,9 +24,8 @@ struct Case {
 }
 
 /// All of them that differ.
-fn cases(window: u32) -> impl Iterator<Item = Case> {
-    (0..8).map(move |bits| Case {
-        window,
+fn cases() -> impl Iterator<Item = Case> {
+    (0..8).map(|bits| Case {
         paging: bits & 1 != 0,
         at_once: bits & 2 != 0,
         without_memory: bits & 4 != 0,
@@ -89,7 +87,7 @@ fn a_request_that_is_cancelled_at_any_call_ends_once() {
     for window in [1, 2, 8] {
         play_with(window, |world, filter| {
             let mut ends = 0;
-            for case in cases(window) {
+            for case in cases() {
                 let mut cancelled = 0;
                 for point in 0.. {
                     set_up(world, case);
@@ -129,7 +127,7 @@ fn a_cancellation_reaches_every_part_that_is_below() {
             for done in 0..6 {
                 world.answer(Answer::Pend);
                 let mdl = world.new_mdl(&pattern(8 * MOST, 1));
-                let before = world.driver_pool().live_blocks() as u64;
+                let before = world.driver_pool().live_blocks();
                 let completions = watch(world, 2);
                 let sent = world.send(filter, Request::read(0, 8 * MOST as u32).of(mdl));
                 let mut pending = Vec::new();
@@ -214,7 +212,7 @@ fn a_device_that_goes_at_any_call_waits_for_what_is_below_and_for_nothing_else()
     for window in [1, 8] {
         for surprise in [false, true] {
             let played = lab_with(window).play(|world| {
-                for case in cases(window) {
+                for case in cases() {
                     for point in 0.. {
                         world.answer(Answer::complete(STATUS_SUCCESS));
                         let (lower, filter) = world.add_filter();
@@ -299,7 +297,7 @@ fn a_removal_waits_for_the_parts_that_are_below_and_no_other_is_begun() {
 fn requests_that_overtake_each_other_are_carried_out_both() {
     for window in [1, 2, 8] {
         play_with(window, |world, filter| {
-            for case in cases(window) {
+            for case in cases() {
                 for point in 0.. {
                     world.answer(Answer::Transfer);
                     if case.without_memory {
