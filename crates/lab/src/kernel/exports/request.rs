@@ -10,9 +10,15 @@ use crate::{
             irp::Origin,
         },
         layout,
-        status::{NtStatus, STATUS_SUCCESS},
+        status::{NtStatus, STATUS_INVALID_PARAMETER, STATUS_SUCCESS},
     },
 };
+
+/// Where an IRP keeps its priority hint is the I/O manager's own business: in Flags, above what is documented.
+const PRIORITY_SHIFT: u32 = 17;
+const PRIORITY_MASK: u32 = 7;
+const IO_PRIORITY_NORMAL: u32 = 2;
+const IO_PRIORITY_CRITICAL: u32 = 4;
 
 pub(super) const EXPORTS: &[Export] = &[
     export("IoBuildAsynchronousFsdRequest", |call| {
@@ -62,6 +68,20 @@ pub(super) const EXPORTS: &[Export] = &[
     }),
     export("IoMakeAssociatedIrp", |call| {
         call.machine.make_associated_irp(call.pointer(0), call.u8(1))
+    }),
+    export("IoGetIoPriorityHint", |call| {
+        let hint = layout::irp::FLAGS.get(call.pointer(0)) >> PRIORITY_SHIFT & PRIORITY_MASK;
+        // One more than the hint; 0 is an IRP that has none.
+        hint.checked_sub(1).unwrap_or(IO_PRIORITY_NORMAL) as usize
+    }),
+    export("IoSetIoPriorityHint", |call| {
+        let (irp, hint) = (call.pointer(0), call.u32(1));
+        if hint > IO_PRIORITY_CRITICAL {
+            return status(STATUS_INVALID_PARAMETER);
+        }
+        let others = layout::irp::FLAGS.get(irp) & !(PRIORITY_MASK << PRIORITY_SHIFT);
+        layout::irp::FLAGS.set(irp, others | (hint + 1) << PRIORITY_SHIFT);
+        status(STATUS_SUCCESS)
     }),
     export("IoSizeOfIrp", |call| crate::kernel::Machine::irp_bytes(call.u8(0))),
     export("IoGetStackLimits", |call| {
