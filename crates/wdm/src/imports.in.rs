@@ -19,10 +19,13 @@ kernel_imports! {
         ExFreePoolWithTag(8, 4);
         IoAcquireRemoveLockEx(8, 8, 8, 4, 4) -> 4;
         IoAllocateErrorLogEntry(8, 1) -> 8;
+        IoAllocateIrp(1, 1) -> 8;
         IoAllocateMdl(8, 4, 1, 1, 8) -> 8;
         IoAllocateWorkItem(8) -> 8;
         IoAttachDeviceToDeviceStackSafe(8, 8, 8) -> 4;
+        IoBuildAsynchronousFsdRequest(4, 8, 8, 4, 8, 8) -> 8;
         IoBuildPartialMdl(8, 8, 8, 4);
+        IoCancelIrp(8) -> 1;
         IoCreateDevice(8, 4, 8, 4, 4, 1, 8) -> 4;
         IoCsqInitializeEx(8, 8, 8, 8, 8, 8, 8) -> 4;
         IoCsqInsertIrpEx(8, 8, 8, 8) -> 4;
@@ -30,16 +33,20 @@ kernel_imports! {
         IoDeleteDevice(8);
         IoDetachDevice(8);
         IoForwardIrpSynchronously(8, 8) -> 1;
+        IoFreeIrp(8);
         IoFreeMdl(8);
         IoFreeWorkItem(8);
         IoGetAttachedDeviceReference(8) -> 8;
+        IoGetIoPriorityHint(8) -> 4;
         IoInitializeRemoveLockEx(8, 4, 4, 4, 4);
         IoInvalidateDeviceState(8);
         IoOpenDeviceRegistryKey(8, 4, 4, 8) -> 4;
         IoQueueWorkItem(8, 8, 4, 8);
         IoReleaseRemoveLockAndWaitEx(8, 8, 4);
         IoReleaseRemoveLockEx(8, 8, 4);
+        IoReuseIrp(8, 4);
         IoSetCompletionRoutineEx(8, 8, 8, 8, 1, 1, 1) -> 4;
+        IoSetIoPriorityHint(8, 4) -> 4;
         IoWriteErrorLogEntry(8);
         IofCallDriver(8, 8) -> 4;
         IofCompleteRequest(8, 1);
@@ -59,8 +66,10 @@ kernel_imports! {
         KeWaitForSingleObject(8, 4, 1, 1, 8) -> 4;
         MmBuildMdlForNonPagedPool(8);
         MmMapLockedPagesSpecifyCache(8, 1, 4, 8, 4, 4) -> 8;
+        MmUnlockPages(8);
         MmUnmapLockedPages(8, 8);
         ObfDereferenceObject(8) -> 8;
+        ObfReferenceObject(8) -> 8;
     }
 
     "HAL.dll" {

@@ -76,7 +76,9 @@ layout! {
         0x38 information: wdk_sys::ULONG_PTR = IoStatus.Information;
         0x41 pending_returned: u8 = PendingReturned;
         0x43 current_location: i8 = CurrentLocation;
+        0x70 user_buffer: *mut core::ffi::c_void = UserBuffer;
         0x78 driver_context: [*mut core::ffi::c_void; 4] = Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext;
+        0x98 thread: wdk_sys::PETHREAD = Tail.Overlay.Thread;
         0xa8 list_entry: LIST_ENTRY = Tail.Overlay.__bindgen_anon_2.ListEntry;
         0xb8 current_stack_location: *mut IO_STACK_LOCATION =
             Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation;
@@ -84,8 +86,11 @@ layout! {
     io_stack_location = IO_STACK_LOCATION, sizeof 0x48 {
         0x0 major_function: u8 = MajorFunction;
         0x1 minor_function: u8 = MinorFunction;
+        0x2 flags: u8 = Flags;
         0x3 control: u8 = Control;
         0x8 read_length: u32 = Parameters.Read.Length;
+        0x10 read_key: u32 = Parameters.Read.Key;
+        0x18 read_byte_offset: i64 = Parameters.Read.ByteOffset.QuadPart;
         0x8 write_length: u32 = Parameters.Write.Length;
         0x8 output_buffer_length: u32 = Parameters.DeviceIoControl.OutputBufferLength;
         0x10 input_buffer_length: u32 = Parameters.DeviceIoControl.InputBufferLength;
@@ -96,6 +101,7 @@ layout! {
         0x40 context: *mut core::ffi::c_void = Context;
     }
     mdl = MDL, sizeof 0x30 {
+        0x0 next: *mut MDL = Next;
         0xa flags: i16 = MdlFlags;
         0x18 mapped_system_va: *mut core::ffi::c_void = MappedSystemVa;
         0x20 start_va: *mut core::ffi::c_void = StartVa;
@@ -136,6 +142,14 @@ layout! {
 /// How much of a stack location is the request: what is copied for the lower driver. The rest, the completion routine
 /// with its context, belongs to the driver that set it.
 pub(crate) const STACK_LOCATION_REQUEST_SIZE: usize = offset_of!(IO_STACK_LOCATION, CompletionRoutine);
+
+// What a READ says, a WRITE says in the same places.
+const _: () = assert!(
+    offset_of!(IO_STACK_LOCATION, Parameters.Write.Length) == offset_of!(IO_STACK_LOCATION, Parameters.Read.Length)
+        && offset_of!(IO_STACK_LOCATION, Parameters.Write.Key) == offset_of!(IO_STACK_LOCATION, Parameters.Read.Key)
+        && offset_of!(IO_STACK_LOCATION, Parameters.Write.ByteOffset)
+            == offset_of!(IO_STACK_LOCATION, Parameters.Read.ByteOffset)
+);
 
 // Opaque: only its size is passed, and the kernel checks that.
 #[cfg(target_arch = "x86_64")]

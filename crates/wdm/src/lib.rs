@@ -19,6 +19,8 @@
 //! * A [`Queue`] keeps them so that they can be cancelled meanwhile; a [`Timer`], a [`WorkItem`] and an [`Event`] do something
 //!   later, elsewhere, or when something has happened. They are the device's [`parts`](parts!), which this library makes in
 //!   their place and drains when the device goes.
+//! * [`own_irp`] has IRPs that a driver makes itself; a [`Flight`], another part of a device, sends them, cancels them and gets
+//!   them back.
 //! * [`mdl`] has the memory that a request is for, and parts of it.
 //! * [`pool`], [`processor`] and [`time`] are what a driver counts and keeps its counts with.
 //! * [`registry`] reads a driver's settings, and [`error_log`] tells whoever looks after the machine what came of them.
@@ -40,6 +42,7 @@
 mod add_device;
 pub mod bug_check;
 mod csq;
+mod custody;
 mod device;
 mod device_control;
 mod dpc;
@@ -48,6 +51,7 @@ mod driver_entry;
 pub mod error_log;
 mod event;
 mod extension;
+mod flight;
 mod forward;
 mod held;
 mod hold;
@@ -59,6 +63,7 @@ mod layout;
 mod list;
 pub mod mdl;
 mod observe;
+pub mod own_irp;
 #[doc(hidden)]
 pub mod parts;
 mod pnp;
@@ -89,6 +94,7 @@ pub use device_control::Buffered;
 pub use driver::{Driver, driver_entry};
 pub use driver_entry::DriverEntry;
 pub use event::{Event, EventKind, Notification, Synchronization};
+pub use flight::{Flight, NotSent, Return};
 pub use forward::Answered;
 pub use held::Held;
 pub use hold::{Hold, Next};

@@ -69,6 +69,11 @@ impl<'a> MdlRef<'a> {
         unsafe { layout::mdl::byte_count(self.raw.as_ptr()).read() }
     }
 
+    /// The MDL itself, for an IRP that what this is borrowed from goes with.
+    pub(crate) fn as_raw(self) -> *mut MDL {
+        self.raw.as_ptr()
+    }
+
     /// The memory, as the kernel sees it: mapped now, where it is not yet. At DISPATCH_LEVEL or below.
     ///
     /// Of a request's MDL the mapping stays until the request ends, and is undone by whoever made it.
@@ -268,6 +273,25 @@ impl PartialMdl {
     /// Describes `length` bytes of `source` from `offset` on. `None` where there are none, not so many, or more than this MDL
     /// was made for.
     pub fn describe<'a>(&'a mut self, source: MdlRef<'a>, offset: u32, length: u32) -> Option<PartOfMdl<'a>> {
+        // SAFETY: the source is borrowed for as long as the part is described.
+        unsafe { self.describe_raw(source.raw, offset, length) }?;
+        Some(PartOfMdl { mdl: self })
+    }
+
+    /// The same, for whoever keeps account of the source. What was described before is not any more.
+    ///
+    /// # Safety
+    ///
+    /// `source` is an MDL whose pages stay locked until another part is described, or this value is [emptied](Self::empty) or
+    /// dropped.
+    pub(crate) unsafe fn describe_raw(
+        &mut self,
+        source: NonNull<MDL>,
+        offset: u32,
+        length: u32,
+    ) -> Option<NonNull<MDL>> {
+        // SAFETY: as the caller promises.
+        let source = unsafe { MdlRef::new(source) };
         let end = offset.checked_add(length)?;
         if length == 0 || length > self.length_max || end > source.length() {
             return None;
@@ -277,11 +301,11 @@ impl PartialMdl {
         // SAFETY: the part is within the source, whose pages are locked, and the target has room for as many pages as any part
         // of this length has. Nothing is mapped through it.
         unsafe { IoBuildPartialMdl(source.raw.as_ptr(), self.mdl.0.as_ptr(), address.cast(), length) };
-        Some(PartOfMdl { mdl: self })
+        Some(self.mdl.0)
     }
 
     /// MmPrepareMdlForReuse: undoes what was mapped through the MDL. It is a macro of the kernel's headers.
-    fn empty(&mut self) {
+    pub(crate) fn empty(&mut self) {
         let mdl = self.mdl.0.as_ptr();
         // SAFETY: a field of an MDL that is this value's.
         let flags = u32::from(unsafe { layout::mdl::flags(mdl).read() }.cast_unsigned());

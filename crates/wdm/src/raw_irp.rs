@@ -42,7 +42,7 @@ pub(crate) unsafe fn current_stack_location(irp: NonNull<IRP>) -> *mut IO_STACK_
 /// # Safety
 ///
 /// The caller owns the IRP.
-unsafe fn next_stack_location(irp: NonNull<IRP>) -> *mut IO_STACK_LOCATION {
+pub(crate) unsafe fn next_stack_location(irp: NonNull<IRP>) -> *mut IO_STACK_LOCATION {
     // SAFETY: the caller owns the IRP. Locations are used from the last of an array to its first.
     unsafe { current_stack_location(irp) }.wrapping_sub(1)
 }

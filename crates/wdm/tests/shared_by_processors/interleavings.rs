@@ -7,6 +7,7 @@ use loom::{
 };
 
 use super::{
+    custody::Custody,
     rendezvous::{Rendezvous, Turn},
     slots::{SLOTS_PER_SHARD, Shard, take},
 };
@@ -148,5 +149,106 @@ fn an_irp_that_is_held_and_sent_again_ends_once_and_has_one_owner_at_a_time() {
         assert_eq!(ends(ended), 1);
         // SAFETY: every other processor is done.
         assert_eq!(irp.calls.with(|calls| unsafe { *calls }), CALLS);
+    });
+}
+
+/// An IRP of a driver's own: where it is, and what whoever has it may touch.
+struct OwnIrp {
+    custody: Custody,
+    /// Whether it is there. Read by IoCancelIrp; cleared where the IRP is freed.
+    there: UnsafeCell<bool>,
+    /// How often IoCancelIrp was called with it. Shared with the drivers below, which are not the model's.
+    cancelled: loom::sync::atomic::AtomicU32,
+}
+
+impl OwnIrp {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            custody: Custody::new(),
+            there: UnsafeCell::new(false),
+            cancelled: loom::sync::atomic::AtomicU32::new(0),
+        })
+    }
+
+    /// As `RawFlight::send`, up to the call. Whether it was sent.
+    fn send(&self) -> bool {
+        if !self.custody.claim() {
+            return false;
+        }
+        // SAFETY: loom's cell has checked that nobody else is at it.
+        self.there.with_mut(|there| unsafe { *there = true });
+        if self.custody.depart() {
+            assert_eq!(self.cancel(), 0, "it cannot come back before it is sent");
+        }
+        true
+    }
+
+    /// As `RawFlight::cancel`. How many IRPs it took over: one or none.
+    fn cancel(&self) -> u32 {
+        if !self.custody.begin_cancel() {
+            return 0;
+        }
+        // SAFETY: loom's cell has checked that nobody writes.
+        assert!(
+            self.there.with(|there| unsafe { *there }),
+            "no IRP is cancelled that is freed"
+        );
+        self.cancelled.fetch_add(1, loom::sync::atomic::Ordering::Relaxed);
+        self.take_over_if(self.custody.end_cancel())
+    }
+
+    /// As the completion routine.
+    fn complete(&self) -> u32 {
+        self.take_over_if(self.custody.completed())
+    }
+
+    fn take_over_if(&self, turn: Turn) -> u32 {
+        if turn == Turn::Theirs {
+            return 0;
+        }
+        // SAFETY: loom's cell has checked that nobody else is at it, and loom fails where the canceller's read may not be over.
+        self.there.with_mut(|there| unsafe { *there = false });
+        self.custody.release();
+        1
+    }
+}
+
+#[test]
+fn an_own_irp_is_taken_over_once_and_never_freed_while_it_is_cancelled() {
+    loom::model(|| {
+        let irp = OwnIrp::new();
+        assert!(irp.send());
+        let completion = thread::spawn({
+            let irp = Arc::clone(&irp);
+            move || irp.complete()
+        });
+        let other = thread::spawn({
+            let irp = Arc::clone(&irp);
+            move || irp.cancel()
+        });
+        let own = irp.cancel();
+        let taken_over = own + completion.join().expect("no panic") + other.join().expect("no panic");
+        assert_eq!(taken_over, 1);
+        assert!(irp.custody.claim(), "it was let go of");
+    });
+}
+
+#[test]
+fn an_irp_that_is_sent_while_its_device_goes_is_cancelled_or_not_sent() {
+    loom::model(|| {
+        let irp = OwnIrp::new();
+        let sender = thread::spawn({
+            let irp = Arc::clone(&irp);
+            move || irp.send()
+        });
+        irp.custody.close();
+        let early = irp.cancel();
+        let sent = sender.join().expect("no panic");
+        // The drivers below complete it because it is cancelled, and would not otherwise.
+        let cancelled = irp.cancelled.load(loom::sync::atomic::Ordering::Relaxed) > 0;
+        assert_eq!(sent, cancelled, "nobody waits for an IRP that was not cancelled");
+        assert_eq!(early, 0, "it is not back before it was completed");
+        assert!(!sent || irp.complete() == 1);
+        assert!(!irp.custody.claim(), "no other is sent");
     });
 }

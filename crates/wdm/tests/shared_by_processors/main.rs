@@ -1,10 +1,12 @@
-//! What processors share in a slab and in the pump of held IRPs, tested on the host: the library itself is for Windows
-//! only, and these parts of it know nothing of the kernel.
+//! What processors share in a slab, in the pump of held IRPs and in a flight, tested on the host: the library itself is for
+//! Windows only, and these parts of it know nothing of the kernel.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p wdm --release` goes through every interleaving; without that, one processor
 //! does everything in each order there is.
 
 // A copy of these modules, since the library has none off Windows, and keeps them to itself on it.
+#[path = "../../src/custody.rs"]
+mod custody;
 #[path = "../../src/rendezvous.rs"]
 mod rendezvous;
 #[path = "../../src/slots.rs"]
@@ -20,6 +22,7 @@ mod one_processor {
     use std::collections::BTreeSet;
 
     use super::{
+        custody::Custody,
         rendezvous::{Rendezvous, Turn},
         slots::{SLOTS_PER_SHARD, Shard, take},
     };
@@ -79,5 +82,68 @@ mod one_processor {
             assert_eq!(rendezvous.returned(), Turn::Mine);
             rendezvous.restart();
         }
+    }
+
+    #[test]
+    fn an_irp_that_returns_while_it_is_cancelled_is_the_cancellers() {
+        let custody = Custody::new();
+        for _ in 0..2 {
+            assert!(!custody.begin_cancel(), "nothing is below");
+            assert!(custody.claim());
+            assert!(!custody.claim(), "one at a time");
+            assert!(!custody.begin_cancel(), "it is not sent yet");
+            assert!(!custody.depart());
+            assert!(custody.begin_cancel());
+            assert!(!custody.begin_cancel(), "one thread is enough");
+            assert_eq!(custody.completed(), Turn::Theirs);
+            assert!(!custody.claim());
+            assert_eq!(custody.end_cancel(), Turn::Mine);
+            assert!(!custody.claim(), "it is the canceller's");
+            custody.release();
+        }
+    }
+
+    #[test]
+    fn an_irp_that_was_cancelled_in_vain_is_the_completion_routines() {
+        let custody = Custody::new();
+        assert!(custody.claim());
+        // Sent again without being let go of.
+        for _ in 0..2 {
+            assert!(!custody.depart());
+            for _ in 0..2 {
+                assert!(custody.begin_cancel());
+                assert_eq!(custody.end_cancel(), Turn::Theirs);
+            }
+            assert_eq!(custody.completed(), Turn::Mine);
+        }
+    }
+
+    #[test]
+    fn nothing_more_is_sent_when_it_is_closed() {
+        // Before it is claimed, while it is made ready, and when it is below.
+        let custody = Custody::new();
+        custody.close();
+        assert!(!custody.claim());
+
+        let custody = Custody::new();
+        assert!(custody.claim());
+        custody.close();
+        assert!(!custody.begin_cancel());
+        assert!(custody.depart(), "the sender has to cancel it");
+        assert!(custody.begin_cancel());
+        assert_eq!(custody.end_cancel(), Turn::Theirs);
+        assert_eq!(custody.completed(), Turn::Mine);
+        custody.release();
+        assert!(!custody.claim());
+
+        let custody = Custody::new();
+        assert!(custody.claim());
+        assert!(!custody.depart());
+        custody.close();
+        assert!(custody.begin_cancel());
+        assert_eq!(custody.completed(), Turn::Theirs);
+        assert_eq!(custody.end_cancel(), Turn::Mine);
+        custody.release();
+        assert!(!custody.claim());
     }
 }
