@@ -140,7 +140,7 @@ impl<K: Kind> RawFlight<K> {
     unsafe fn call(this: NonNull<Self>, load: Load<K>, lower: NonNull<DEVICE_OBJECT>, irql: &mut Dispatch) {
         let raw = load.irp.raw();
         // SAFETY: the flight is the caller's, so nobody else touches what is in it.
-        unsafe { (*Self::load(this)).write(load) };
+        unsafe { Self::load(this).write(load) };
         // SAFETY: the flight is there, and the IRP is not sent yet.
         if unsafe { this.as_ref() }.custody.depart() {
             // Closed meanwhile, by one who may not have seen this IRP. It is registered and has to be sent, so it is sent as one
@@ -170,7 +170,8 @@ impl<K: Kind> RawFlight<K> {
             return false;
         }
         // SAFETY: nobody empties it while it is being cancelled.
-        let raw = unsafe { (*Self::load(this)).assume_init_ref() }.irp.raw();
+        let load = unsafe { &*Self::load(this) };
+        let raw = load.irp.raw();
         // SAFETY: the IRP was sent, or is about to be, and is not freed before `end_cancel`. The token says that no lock is held.
         unsafe { IoCancelIrp(raw.as_ptr()) };
         match flight.custody.end_cancel() {
@@ -194,15 +195,15 @@ impl<K: Kind> RawFlight<K> {
     /// The IRP has come back, and the flight is the caller's.
     unsafe fn land(this: NonNull<Self>, irql: &mut Dispatch) {
         // SAFETY: it was filled before the IRP was sent, and is empty from here on.
-        let Load { irp, land, context } = unsafe { (*Self::load(this)).assume_init_read() };
+        let Load { irp, land, context } = unsafe { Self::load(this).read() };
         // SAFETY: the IRP was sent, and the routine below keeps it.
         let irp = unsafe { irp.into_returned() };
         // SAFETY: as who sent it promised.
         unsafe { land(context, irp, irql) };
     }
 
-    fn load(this: NonNull<Self>) -> *mut MaybeUninit<Load<K>> {
-        UnsafeCell::raw_get(this.as_ptr().wrapping_byte_add(offset_of!(Self, load)).cast())
+    const fn load(this: NonNull<Self>) -> *mut Load<K> {
+        this.as_ptr().wrapping_byte_add(offset_of!(Self, load)).cast()
     }
 }
 
@@ -306,7 +307,7 @@ impl<D: Driver, R: Return<D>> Flight<D, R> {
         };
         let ours = device.device().again();
         // SAFETY: the flight was claimed, so nobody else touches what is in it.
-        unsafe { (*self.context.get()).write(Context { context, device }) };
+        unsafe { self.context().write(Context { context, device }) };
         let this = (&raw const *self).cast_mut().cast::<c_void>();
         // SAFETY: the flight was claimed, and is a part of a device whose lock is with the context until the IRP is back. Whoever
         // reached this part keeps the device until this has returned, and the IRP is for it. The routine is for this context.
@@ -316,7 +317,7 @@ impl<D: Driver, R: Return<D>> Flight<D, R> {
         };
         sent.map_err(|error| {
             // SAFETY: written above, and still this thread's.
-            let Context { context, device } = unsafe { (*self.context.get()).assume_init_read() };
+            let Context { context, device } = unsafe { self.context().read() };
             self.flight.release();
             drop(device);
             (NotSent::Refused(error), context)
@@ -328,6 +329,10 @@ impl<D: Driver, R: Return<D>> Flight<D, R> {
     pub fn cancel(&self, irql: &mut Dispatch) -> bool {
         // SAFETY: the flight is a part of a device that whoever reached it keeps until this has returned.
         unsafe { RawFlight::cancel(NonNull::from(&self.flight), irql) }
+    }
+
+    const fn context(&self) -> *mut Context<D, R> {
+        self.context.get().cast()
     }
 }
 
@@ -360,7 +365,7 @@ unsafe fn landed<D: Driver, R: Return<D>>(flight: *mut c_void, irp: Returned<R::
     // SAFETY: the IRP was sent with the flight, whose device is there as long as the lock in it is held.
     let flight = unsafe { &*flight.cast::<Flight<D, R>>() };
     // SAFETY: it was filled before the IRP was sent, and is the owner's.
-    let Context { context, device } = unsafe { (*flight.context.get()).assume_init_read() };
+    let Context { context, device } = unsafe { flight.context().read() };
     context.returned(irp, device.device(), irql);
     flight.flight.release();
     // The device may go from here on.

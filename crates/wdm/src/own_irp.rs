@@ -372,7 +372,7 @@ impl OwnIrp<Allocated> {
                 0,
                 offset,
                 length,
-            )
+            );
         };
     }
 }
