@@ -7,6 +7,7 @@
 //! * [`histogram`] and [`clock`] measure.
 //! * [`configuration`] has every setting with its limits, [`bypass_io`] the answer to one request, and [`once`] keeps
 //!   what is told from being told again.
+//! * [`probe`] decides when an idle device is asked whether it answers.
 //! * [`usage`] keeps account of the special files on a device, and decides what follows from them.
 //!
 //! It is not the driver: it knows no IRP, allocates nothing, calls nothing of the kernel, and any host tests it.
@@ -38,6 +39,7 @@ pub mod errors;
 pub mod histogram;
 pub mod in_flight;
 pub mod once;
+pub mod probe;
 mod snapshot;
 mod statistics;
 pub mod sync;
