@@ -25,6 +25,8 @@ mod fatal;
 mod filter;
 mod following;
 mod lifecycle;
+mod parts;
+mod probe;
 
 // Only for what it brings into the image: the panic handler. The release image has no path to it, which the image gate
 // proves.

@@ -337,7 +337,7 @@ impl<D: Driver, R: Return<D>> Flight<D, R> {
 }
 
 impl<D: Driver, R: Return<D>> Part<D> for Flight<D, R> {
-    fn make(making: &Making<D>) -> Result<Self, NtError> {
+    fn make(making: &Making<'_, D>) -> Result<Self, NtError> {
         Ok(Self {
             flight: RawFlight::new(),
             context: UnsafeCell::new(MaybeUninit::uninit()),
