@@ -10,9 +10,9 @@ use crate::{
 wdm::parts! {
     /// What a device has beside its state.
     pub(crate) struct Parts for Filter {
-        /// Wakes the watch over an idle device.
-        probe_timer: Timer<Filter, probe::Wake>,
-        /// Builds a probe and sends it. Of a device that is not probed there is none.
+        /// Wakes the watch over an idle device. A device that is not probed has none.
+        probe_timer: Optional<Timer<Filter, probe::Wake>, probe::Probed>,
+        /// Builds a probe and sends it. As above.
         probe_work: Optional<WorkItem<Filter, probe::Send>, probe::Probed>,
         /// The probe that the drivers below have.
         probe_flight: Flight<Filter, Probe>,

@@ -60,8 +60,11 @@ impl Probing {
         u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn time(&self, ms: u64) -> InterruptTime {
-        self.began.after(Duration::from_millis(ms))
+    /// Wakes the watch at a time of its clock, or sooner where it is to wake sooner anyway.
+    fn wake_at(&self, ms: u64, device: &Device<Filter>, irql: &mut Dispatch) {
+        if let Some(timer) = device.parts().probe_timer.get() {
+            timer.set_no_later(self.began.after(Duration::from_millis(ms)), irql);
+        }
     }
 }
 
@@ -77,7 +80,7 @@ pub(crate) fn happened(device: &Device<Filter>, event: Event, irql: &mut Dispatc
         device.parts().probe_flight.cancel(irql);
     }
     if let Some(wake_ms) = effect.wake_ms {
-        device.parts().probe_timer.set(probing.time(wake_ms), irql);
+        probing.wake_at(wake_ms, device, irql);
     }
 }
 
@@ -111,10 +114,10 @@ impl Expire<Filter> for Wake {
         let Some(probing) = state.probing() else {
             return;
         };
-        let traffic = state.traffic();
-        let woken = probing.watch.lock(irql).wake(probing.now_ms(), traffic);
+        let (now_ms, traffic) = (probing.now_ms(), state.traffic());
+        let woken = probing.watch.lock(irql).wake(now_ms, traffic);
         if let Some(next_ms) = woken.next_ms {
-            device.parts().probe_timer.set_no_later(probing.time(next_ms), irql);
+            probing.wake_at(next_ms, device, irql);
         }
         match woken.action {
             Action::Nothing => {}
@@ -152,7 +155,8 @@ impl Work<Filter> for Send {
         let Some(probing) = device.state().probing() else {
             return;
         };
-        let begun = probing.watch.lock(irql.as_dispatch()).begin(probing.now_ms());
+        let now_ms = probing.now_ms();
+        let begun = probing.watch.lock(irql.as_dispatch()).begin(now_ms);
         let Some(hung_ms) = begun else {
             return;
         };
@@ -161,17 +165,17 @@ impl Work<Filter> for Send {
             return;
         };
         let irql = irql.as_dispatch();
-        let parts = device.parts();
-        parts.probe_timer.set_no_later(probing.time(hung_ms), irql);
+        probing.wake_at(hung_ms, device, irql);
+        let flight = &device.parts().probe_flight;
         let started = Ticks::now();
-        match parts.probe_flight.send(irp, Probe { started }, irql) {
+        match flight.send(irp, Probe { started }, irql) {
             Ok(()) => {
                 device
                     .state()
                     .count(|statistics, shard| statistics.harden(shard, Harden::ProbeSent));
                 // What has happened while it was sent may have looked for it before it was there.
                 if !probing.watch.lock(irql).suspension().is_over() {
-                    parts.probe_flight.cancel(irql);
+                    flight.cancel(irql);
                 }
             }
             Err((NotSent::Refused(_), _)) => refused(device, probing, irql),
