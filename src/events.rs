@@ -1,4 +1,5 @@
-//! What the driver writes to the System log: little, and each kind of it once while the driver is loaded.
+//! What the driver writes to the System log: little, and each kind of it once while the driver is loaded; that a device
+//! hangs, once for each device.
 //!
 //! A disk that is restarted again and again, or a thousand disks with the same wrong value, must not fill a log that
 //! belongs to the whole machine.
@@ -8,7 +9,7 @@ use policy::{
     once::Once,
 };
 use wdm::{
-    AddDevice, DriverEntry, NtError, NtStatus,
+    AddDevice, Device, Dispatch, DriverEntry, NtError, NtStatus,
     error_log::{Event, NUMBERS_MAX},
 };
 
@@ -35,8 +36,11 @@ const _: () = assert!(Setting::ALL.len() <= SETTINGS_MAX);
 const SERVICE_KEY_UNREADABLE: u32 = 0;
 const DEVICE_KEY_UNREADABLE: u32 = 1;
 const NO_MEMORY: u32 = 2;
+const DEVICE_HUNG: u32 = 3;
 
 const OBJECT_TYPE_MISMATCH: NtStatus = NtStatus::from_raw(0xC000_0024_u32.cast_signed());
+
+const IO_TIMEOUT: NtStatus = NtStatus::from_raw(0xC000_00B5_u32.cast_signed());
 
 /// Where an event can be written from.
 pub(crate) trait Log {
@@ -118,4 +122,18 @@ pub(crate) fn not_followed(to: &mut impl Log) {
             text: "",
         });
     }
+}
+
+/// A device has not answered a probe for so long. The caller keeps account of which device this was written about.
+pub(crate) fn hung(device: &Device<Filter>, limit_ms: u32, irql: &mut Dispatch) {
+    device.log(
+        &Event {
+            code: HUNG,
+            source: DEVICE_HUNG,
+            status: IO_TIMEOUT,
+            numbers: [limit_ms, 0, 0, 0],
+            text: "",
+        },
+        irql,
+    );
 }

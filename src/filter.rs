@@ -4,7 +4,7 @@
 //! failure, and some requests may not fail. So what may not fail is never registered with a call that can: paging I/O takes
 //! the plain IoSetCompletionRoutine, and the PnP and power requests that tell what is so are only passed on.
 
-use policy::{Harden, Operation, Statistics, configuration::Configuration, retry::Retry};
+use policy::{Harden, Operation, Statistics, configuration::Configuration, probe::Event, retry::Retry};
 use wdm::{AddDevice, Device, Driver, DriverEntry, Invariant, Irp, NtError, Outcome, Request, processor};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     following::{Following, Timing},
     lifecycle::{self, Lifecycle},
     parts::Parts,
+    probe::{self, Probing},
     split::{self, Reserve},
 };
 
@@ -28,6 +29,8 @@ pub(crate) struct State {
     /// it counts nothing then, and says so by having no statistics.
     following: Following,
     pub(crate) lifecycle: Lifecycle,
+    /// Where the device is probed when it is idle.
+    probing: Option<Probing>,
 }
 
 impl State {
@@ -39,6 +42,16 @@ impl State {
     /// When the device's requests are sent again.
     pub(crate) fn retry(&self) -> &Retry {
         &self.retry
+    }
+
+    /// The watch over the device, where it is probed when it is idle.
+    pub(crate) fn probing(&self) -> Option<&Probing> {
+        self.probing.as_ref()
+    }
+
+    /// How many requests the device has been sent; nothing that changes where it has no statistics.
+    pub(crate) fn traffic(&self) -> u64 {
+        self.following.statistics().map_or(0, |statistics| statistics.traffic())
     }
 
     /// Counts with the statistics of the device, where it has any, in the shard of this processor.
@@ -77,11 +90,14 @@ impl Driver for Filter {
         if following.statistics().is_none() && configuration.log_events() {
             events::not_followed(&mut add);
         }
+        // Without statistics nobody would hear of a probe, nor know that the device is idle.
+        let probing = following.statistics().and_then(|_| Probing::new(&configuration));
         let state = State {
             retry: Retry::new(&configuration),
             configuration,
             following,
             lifecycle: Lifecycle::default(),
+            probing,
         };
         match add.attach(state) {
             // The stack is as high as one can be: it works without this filter, and would not with it.
@@ -93,9 +109,12 @@ impl Driver for Filter {
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
         Ok(match request {
             Request::RemoveDevice(removal) => lifecycle::remove(removal),
-            Request::SurpriseRemoval(irp) | Request::StopDevice(irp) => lifecycle::stop(irp),
-            Request::CancelRemoveDevice(irp) | Request::CancelStopDevice(irp) => irp.succeed_and_call(),
-            Request::QueryRemoveDevice(irp) | Request::QueryStopDevice(irp) => lifecycle::query(irp)?,
+            Request::SurpriseRemoval(irp) => lifecycle::stop(irp, Event::Removed),
+            Request::StopDevice(irp) => lifecycle::stop(irp, Event::Stopped),
+            Request::CancelRemoveDevice(irp) => lifecycle::resume(irp, Event::RemovalCancelled),
+            Request::CancelStopDevice(irp) => lifecycle::resume(irp, Event::StopCancelled),
+            Request::QueryRemoveDevice(irp) => lifecycle::query(irp, Event::RemovalAsked)?,
+            Request::QueryStopDevice(irp) => lifecycle::query(irp, Event::StopAsked)?,
             Request::StartDevice(irp) => lifecycle::start(irp),
             Request::DeviceUsageNotification(irp) => lifecycle::usage_notification(irp)?,
             Request::QueryPnpDeviceState(irp) => lifecycle::query_state(irp),
@@ -117,7 +136,10 @@ impl Driver for Filter {
                     .count(|statistics, shard| statistics.internal_device_control(shard));
                 irp.skip_and_call()
             }
-            Request::MustPass(irp) => irp.skip_and_call(),
+            Request::MustPass(mut irp) => {
+                probe::powered(&mut irp);
+                irp.skip_and_call()
+            }
             Request::Other(irp) => irp.skip_and_call(),
         })
     }

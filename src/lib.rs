@@ -26,6 +26,7 @@ mod filter;
 mod following;
 mod lifecycle;
 mod parts;
+mod probe;
 mod retry;
 mod split;
 

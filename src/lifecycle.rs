@@ -5,13 +5,16 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use policy::usage::{Ended, SpecialFile, Usage};
+use policy::{
+    probe::Event,
+    usage::{Ended, SpecialFile, Usage},
+};
 use wdm::{
     Device, DeviceUsage, DeviceUsageNotification, Dispatch, Dispatched, MustSucceed, NtError, Outcome, PnpDeviceState,
     Query, QueryPnpDeviceState, RemoveDevice, StartDevice,
 };
 
-use crate::{filter::Filter, retry};
+use crate::{filter::Filter, probe, retry};
 
 /// Where a device is in its life.
 ///
@@ -81,31 +84,45 @@ pub(crate) fn start(irp: StartDevice<'_, Filter>) -> Dispatched<'_> {
 fn started(device: &Device<Filter>, irql: &mut Dispatch) {
     device.state().lifecycle.started();
     retry::resume(device, irql);
+    probe::happened(device, Event::Started, irql);
 }
 
 /// IRP_MN_STOP_DEVICE and IRP_MN_SURPRISE_REMOVAL. After the latter the device is neither detached nor deleted:
 /// IRP_MN_REMOVE_DEVICE is still to come.
-pub(crate) fn stop(irp: MustSucceed<'_, Filter>) -> Dispatched<'_> {
-    irp.device().state().lifecycle.stopped();
+pub(crate) fn stop(mut irp: MustSucceed<'_, Filter>, event: Event) -> Dispatched<'_> {
+    let (device, irql) = irp.device_and_irql();
+    device.state().lifecycle.stopped();
+    probe::happened(device, event, irql);
     irp.succeed_and_call()
 }
 
-/// IRP_MN_REMOVE_DEVICE: what is below, and fails from now on, is not sent there again; and no part of what is under way is.
-pub(crate) fn remove(removal: RemoveDevice<'_, Filter>) -> Dispatched<'_> {
-    let lifecycle = &removal.device().state().lifecycle;
+/// IRP_MN_CANCEL_STOP_DEVICE and IRP_MN_CANCEL_REMOVE_DEVICE: what was asked for does not come.
+pub(crate) fn resume(mut irp: MustSucceed<'_, Filter>, event: Event) -> Dispatched<'_> {
+    let (device, irql) = irp.device_and_irql();
+    probe::happened(device, event, irql);
+    irp.succeed_and_call()
+}
+
+/// IRP_MN_REMOVE_DEVICE: what is below, and fails from now on, is not sent there again; no part of what is under way is, and no
+/// probe.
+pub(crate) fn remove(mut removal: RemoveDevice<'_, Filter>) -> Dispatched<'_> {
+    let (device, irql) = removal.device_and_irql();
+    let lifecycle = &device.state().lifecycle;
     lifecycle.going.store(true, Ordering::Release);
     lifecycle.stopped();
+    probe::happened(device, Event::Removed, irql.as_dispatch());
     removal.call_detach_and_delete()
 }
 
 /// IRP_MN_QUERY_STOP_DEVICE and IRP_MN_QUERY_REMOVE_DEVICE: not while the system pages to the device, or would write a dump or
 /// itself to it.
-pub(crate) fn query(irp: Query<'_, Filter>) -> Outcome<'_, Filter> {
+pub(crate) fn query(mut irp: Query<'_, Filter>, event: Event) -> Outcome<'_, Filter> {
     if irp.device().state().lifecycle.usage().holds_files() {
-        Err(irp.refuse(NtError::UNSUCCESSFUL))
-    } else {
-        Ok(irp.succeed_and_call())
+        return Err(irp.refuse(NtError::UNSUCCESSFUL));
     }
+    let (device, irql) = irp.device_and_irql();
+    probe::happened(device, event, irql);
+    Ok(irp.succeed_and_call())
 }
 
 /// IRP_MN_QUERY_PNP_DEVICE_STATE: what the system needs is not to be disabled.

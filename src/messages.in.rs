@@ -17,4 +17,7 @@ messages! {
     NOT_FOLLOWED = 0xA004_0003,
         "There is no memory to follow the requests of a disk%2: they pass uncounted. \
          Lower the settings Slots and ReserveSlots or add memory, and restart the device.";
+    HUNG = 0xA004_0004,
+        "%1 hangs%2: it was idle, and a READ by which irpscope asked whether it still answers had no answer within ProbeHungMs. \
+         Look after the disk, its cables and its controller.";
 }

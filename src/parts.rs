@@ -1,8 +1,12 @@
-//! What a device has that the kernel knows by its address.
+//! What a device has that the kernel knows by its address, and the library drains when the device goes.
 
-use wdm::{Queue, Timer, WorkItem};
+use wdm::{Flight, Optional, Queue, Timer, WorkItem};
 
-use crate::{filter::Filter, retry, split};
+use crate::{
+    filter::Filter,
+    probe::{self, Probe},
+    retry, split,
+};
 
 wdm::parts! {
     /// What a device has beside its state.
@@ -15,9 +19,15 @@ wdm::parts! {
         flushes: Queue<Filter, retry::Waiting>,
         /// Set for the first of the three.
         timer: Timer<Filter, retry::SendDue>,
-        /// Sends the FLUSH_BUFFERS that are due.
-        flusher: WorkItem<Filter, retry::SendFlushes>,
+        /// Sends the FLUSH_BUFFERS that are due. A device of which nothing is sent again has none.
+        flusher: Optional<WorkItem<Filter, retry::SendFlushes>, retry::Retried>,
         /// Requests that wait for what the device has in reserve for carrying out one by parts.
         waiting: Queue<Filter, split::Waiting>,
+        /// Wakes the watch over an idle device. A device that is not probed has none.
+        probe_timer: Optional<Timer<Filter, probe::Wake>, probe::Probed>,
+        /// Builds a probe and sends it. As above.
+        probe_work: Optional<WorkItem<Filter, probe::Send>, probe::Probed>,
+        /// The probe that the drivers below have.
+        probe_flight: Flight<Filter, Probe>,
     }
 }

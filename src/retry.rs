@@ -19,7 +19,7 @@ use policy::{
     retry::{Next, Returned},
 };
 use wdm::{
-    Device, Dispatch, Expire, Held, Hold, NtError, NtStatus, Passive, Queued, Slot, Stashed, View, Work,
+    Device, Dispatch, Expire, Held, Hold, NtError, NtStatus, Passive, Queued, Slot, Stashed, View, Wanted, Work,
     time::InterruptTime,
 };
 
@@ -132,9 +132,14 @@ fn wait(irp: CameBack, timing: Timing, due: InterruptTime, irql: &mut Dispatch) 
         ..
     } = device.parts();
     let is_flush = timing.operation == Operation::FlushBuffers;
-    let queue = if is_flush { flushes } else { transfers };
+    let queue = match (is_flush, flusher.get()) {
+        (false, _) => transfers,
+        (true, Some(_)) => flushes,
+        // There was no memory for what would send it.
+        (true, None) => return complete(irp, &timing, irql),
+    };
     match queue.insert(irp.stash(timing), Waiting { due }, irql) {
-        Ok(()) if is_flush && due <= InterruptTime::now() => _ = flusher.queue(irql),
+        Ok(()) if is_flush && due <= InterruptTime::now() => have_flushes_sent(&device, irql),
         Ok(()) => timer.set_no_later(due, irql),
         // The device is going: nothing waits any more.
         Err((irp, Waiting { .. })) => {
@@ -210,7 +215,6 @@ impl Expire<Filter> for SendDue {
             transfers,
             flushes,
             timer,
-            flusher,
             ..
         } = device.parts();
         let now = InterruptTime::now();
@@ -225,10 +229,25 @@ impl Expire<Filter> for SendDue {
             timer.set_no_later(due, irql);
         }
         match flushes.look_at_first(|waiting| waiting.due, irql) {
-            Some(due) if due <= now => _ = flusher.queue(irql),
+            Some(due) if due <= now => have_flushes_sent(device, irql),
             Some(due) => timer.set_no_later(due, irql),
             None => {}
         }
+    }
+}
+
+/// Which devices have what it takes to send a FLUSH_BUFFERS again.
+pub(crate) enum Retried {}
+
+impl Wanted<Filter> for Retried {
+    fn is_wanted(state: &State) -> bool {
+        state.retry().is_on()
+    }
+}
+
+fn have_flushes_sent(device: &Device<Filter>, irql: &mut Dispatch) {
+    if let Some(flusher) = device.parts().flusher.get() {
+        flusher.queue(irql);
     }
 }
 

@@ -6,13 +6,16 @@ pub(crate) mod irp {
     pub(crate) const MDL_ADDRESS: usize = 0x8;
     pub(crate) const FLAGS: usize = 0x10;
     pub(crate) const SYSTEM_BUFFER: usize = 0x18;
+    pub(crate) const THREAD_LIST_ENTRY: usize = 0x20;
     pub(crate) const IO_STATUS_STATUS: usize = 0x30;
     pub(crate) const PENDING_RETURNED: usize = 0x41;
     pub(crate) const STACK_COUNT: usize = 0x42;
     pub(crate) const CURRENT_LOCATION: usize = 0x43;
     pub(crate) const CANCEL_ROUTINE: usize = 0x68;
+    pub(crate) const USER_BUFFER: usize = 0x70;
     pub(crate) const THREAD: usize = 0x98;
     pub(crate) const CURRENT_STACK_LOCATION: usize = 0xB8;
+    pub(crate) const BYTES: usize = 0xD0;
 }
 
 pub(crate) mod stack_location {

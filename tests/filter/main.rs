@@ -13,6 +13,7 @@ mod interleaved;
 mod layout;
 mod lifecycle;
 mod policy;
+mod probe;
 mod remove;
 mod retry;
 mod split;

@@ -7,6 +7,7 @@
 //! * [`histogram`] and [`clock`] measure.
 //! * [`configuration`] has every setting with its limits, [`bypass_io`] the answer to one request, and [`once`] keeps
 //!   what is told from being told again.
+//! * [`probe`] decides when an idle device is asked whether it answers.
 //! * [`retry`] decides whether a request that failed is sent again, and when.
 //! * [`split`] divides transfers that are too long for a device, and puts together what they ended with.
 //! * [`usage`] keeps account of the special files on a device, and decides what follows from them.
@@ -40,6 +41,7 @@ pub mod errors;
 pub mod histogram;
 pub mod in_flight;
 pub mod once;
+pub mod probe;
 pub mod retry;
 mod snapshot;
 pub mod split;

@@ -156,6 +156,26 @@ impl Statistics<'_> {
         self.shard(shard).counters.probe_latency_ns.record(latency_ns);
     }
 
+    /// How many requests of others the device has been sent so far, followed or not. It tells whether there were any between
+    /// two calls, and costs those who count nothing.
+    #[must_use]
+    pub fn traffic(&self) -> u64 {
+        let shards = self.shards.iter().map(|shard| &shard.counters);
+        let counts = shards.map(|counters| {
+            let sent = Operation::ALL
+                .iter()
+                .map(|operation| load(&counters.operation(*operation).sent));
+            let passed = [
+                &counters.untracked,
+                &counters.reserve_empty,
+                &counters.internal_device_control,
+            ];
+            let passed = passed.into_iter().map(load);
+            sent.chain(passed).fold(0, u64::wrapping_add)
+        });
+        counts.fold(0, u64::wrapping_add)
+    }
+
     /// Adds all that this device has counted so far to `snapshot`.
     ///
     /// Counting goes on meanwhile: each number is exact, but they need not be of one moment.
@@ -185,6 +205,10 @@ impl Statistics<'_> {
     fn shard(&self, number: usize) -> &Shard {
         self.shards.get(number).unwrap_or(self.first)
     }
+}
+
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }
 
 fn add(counter: &AtomicU64, count: u64) {

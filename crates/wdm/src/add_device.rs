@@ -159,7 +159,9 @@ impl<D: Driver> AddDevice<'_, D> {
 
     /// Makes the parts of the device where they stay.
     fn make_parts(object: NonNull<DEVICE_OBJECT>, extension: *mut Extension<D>) -> Result<(), NtError> {
-        let made = D::Parts::make(&Making::new(object))?;
+        // SAFETY: the state is initialised, and nobody else sees the device yet.
+        let state = unsafe { &*Extension::state(extension) };
+        let made = D::Parts::make(&Making::new(object, state))?;
         let place = Extension::parts(extension);
         // SAFETY: the extension is this device's, and unused until the attachment.
         unsafe { place.write(made) };

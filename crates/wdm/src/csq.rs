@@ -217,7 +217,7 @@ impl<D: Driver, Q: Queued<D>> Queue<D, Q> {
 }
 
 impl<D: Driver, Q: Queued<D>> Part<D> for Queue<D, Q> {
-    fn make(making: &Making<D>) -> Result<Self, NtError> {
+    fn make(making: &Making<'_, D>) -> Result<Self, NtError> {
         Ok(Self {
             // SAFETY: a structure of numbers, pointers and no routines, which the kernel initialises before anyone reads it.
             csq: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),

@@ -14,8 +14,15 @@ use wdk_sys::{
 };
 
 use crate::{
-    add_device::INHERITED_CHARACTERISTICS, driver::Driver, extension::Extension, irql::Passive, layout::device_object,
-    parts, remove_lock::RemoveLock, usage_turn::UsageTurn,
+    add_device::INHERITED_CHARACTERISTICS,
+    driver::Driver,
+    error_log::{self, Event},
+    extension::Extension,
+    irql::{Dispatch, Passive},
+    layout::device_object,
+    parts,
+    remove_lock::RemoveLock,
+    usage_turn::UsageTurn,
 };
 
 /// A device object of the driver `D`, attached to a stack.
@@ -78,6 +85,12 @@ impl<D: Driver> Device<D> {
         let physical_device = unsafe { Extension::physical_device(self.extension()).read() };
         // SAFETY: the bus driver's device is there as long as one is attached above it.
         unsafe { IoInvalidateDeviceState(physical_device.as_ptr()) };
+    }
+
+    /// Writes an event to the System log, about this device. Nothing happens where there is no memory for it.
+    pub fn log(&self, event: &Event<'_>, irql: &mut Dispatch) {
+        // SAFETY: the device object is there while `self` is reachable.
+        unsafe { error_log::write(self.object.as_ptr().cast(), event, irql) };
     }
 
     /// Says that power requests may come at DISPATCH_LEVEL: clears DO_POWER_PAGABLE, for a device that must be powered with

@@ -94,7 +94,7 @@ impl<K: EventKind> Event<K> {
 }
 
 impl<D: Driver, K: EventKind> Part<D> for Event<K> {
-    fn make(_making: &Making<D>) -> Result<Self, NtError> {
+    fn make(_making: &Making<'_, D>) -> Result<Self, NtError> {
         Ok(Self {
             raw: RawEvent::new(),
             kind: PhantomData,

@@ -103,6 +103,11 @@ impl Kind {
     }
 }
 
+/// Whether an IRP with these codes sets a power state, of the device or of the system.
+pub(crate) const fn is_set_power(major_function: u8, minor_function: u8) -> bool {
+    major_function == IRP_MJ_POWER && minor_function == IRP_MN_SET_POWER
+}
+
 /// Whether nobody may fail an IRP with these codes, for whatever reason: it says what is so, and does not ask.
 ///
 /// So it succeeds even where the device that it was sent to is being removed, and nothing may be done with it.
@@ -116,7 +121,7 @@ pub(crate) const fn may_not_fail(major_function: u8, minor_function: u8) -> bool
                 | Kind::StopDevice
                 | Kind::CancelStopDevice
         ),
-        IRP_MJ_POWER => minor_function == IRP_MN_SET_POWER,
+        IRP_MJ_POWER => is_set_power(major_function, minor_function),
         IRP_MJ_CLEANUP | IRP_MJ_CLOSE => true,
         _ => false,
     }

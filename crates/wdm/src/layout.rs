@@ -99,6 +99,8 @@ layout! {
         0x10 input_buffer_length: u32 = Parameters.DeviceIoControl.InputBufferLength;
         0x8 usage_in_path: u8 = Parameters.UsageNotification.InPath;
         0x10 usage_type: wdk_sys::DEVICE_USAGE_NOTIFICATION_TYPE = Parameters.UsageNotification.Type;
+        0x10 power_type: wdk_sys::POWER_STATE_TYPE = Parameters.Power.Type;
+        0x18 device_power: wdk_sys::DEVICE_POWER_STATE = Parameters.Power.State.DeviceState;
         0x18 io_control_code: u32 = Parameters.DeviceIoControl.IoControlCode;
         0x38 completion_routine: PIO_COMPLETION_ROUTINE = CompletionRoutine;
         0x40 context: *mut core::ffi::c_void = Context;

@@ -1,4 +1,4 @@
-//! The parts of a device that the kernel knows by their address: queues, timers, work items and events.
+//! The parts of a device that the kernel knows by their address: queues, timers, work items, events and flights.
 //!
 //! They cannot stand in a driver's [`State`](Driver::State), which the driver makes and moves. So the driver only names
 //! them, with [`parts!`](crate::parts), and this library makes them in the device extension, where they stay: before the
@@ -8,7 +8,8 @@
 //! What happens when the device goes, at IRP_MN_SURPRISE_REMOVAL and again at IRP_MN_REMOVE_DEVICE, before the request is
 //! sent down and after whatever the driver did before it sent it:
 //!
-//! 1. Each queue lets no more in, and what waits in it is given to [`Queued::released`](crate::Queued::released).
+//! 1. Each queue lets no more in, and what waits in it is given to [`Queued::released`](crate::Queued::released). Each flight sends
+//!    no more, and what the drivers below have of it is cancelled.
 //! 2. Each timer is stopped and can not be started any more; the DPCs that were under way have run.
 //! 3. Each work item takes no more work, and has run if it was queued.
 //!
@@ -16,9 +17,11 @@
 //! starts a timer or puts an IRP into a queue is refused. After the third step nothing of the device runs that is not a
 //! request, and those the remove lock waits for.
 //!
+//! A part that a device can be without is an [`Optional`](crate::Optional) one.
+//!
 //! Not here: what each part is, which is in the module of its name.
 
-use core::{marker::PhantomData, ptr::NonNull};
+use core::ptr::NonNull;
 
 use wdk_sys::DEVICE_OBJECT;
 
@@ -37,7 +40,7 @@ pub unsafe trait Parts<D: Driver>: Send + Sync + Sized + 'static {
     ///
     /// STATUS_INSUFFICIENT_RESOURCES.
     #[doc(hidden)]
-    fn make(making: &Making<D>) -> Result<Self, NtError>;
+    fn make(making: &Making<'_, D>) -> Result<Self, NtError>;
 
     /// Visits each part.
     #[doc(hidden)]
@@ -46,7 +49,7 @@ pub unsafe trait Parts<D: Driver>: Send + Sync + Sized + 'static {
 
 // SAFETY: there is none.
 unsafe impl<D: Driver> Parts<D> for () {
-    fn make(_making: &Making<D>) -> Result<Self, NtError> {
+    fn make(_making: &Making<'_, D>) -> Result<Self, NtError> {
         Ok(())
     }
 
@@ -57,7 +60,7 @@ unsafe impl<D: Driver> Parts<D> for () {
 #[doc(hidden)]
 pub trait Part<D: Driver> {
     /// Makes it. It is moved to where it stays, and not used before it is initialised there.
-    fn make(making: &Making<D>) -> Result<Self, NtError>
+    fn make(making: &Making<'_, D>) -> Result<Self, NtError>
     where
         Self: Sized;
 
@@ -75,17 +78,20 @@ pub trait Part<D: Driver> {
 
 /// A device that is being added, and whose parts are made.
 #[doc(hidden)]
-pub struct Making<D: Driver> {
+pub struct Making<'state, D: Driver> {
     /// It has no requests yet.
     object: NonNull<DEVICE_OBJECT>,
-    driver: PhantomData<fn() -> D>,
+    state: &'state D::State,
 }
 
-impl<D: Driver> Making<D> {
-    /// For the device object of `D` whose extension the parts will stand in.
-    pub(crate) fn new(object: NonNull<DEVICE_OBJECT>) -> Self {
-        let driver = PhantomData;
-        Self { object, driver }
+impl<'state, D: Driver> Making<'state, D> {
+    /// For the device object of `D` whose extension the parts will stand in, beside its state.
+    pub(crate) fn new(object: NonNull<DEVICE_OBJECT>, state: &'state D::State) -> Self {
+        Self { object, state }
+    }
+
+    pub(crate) fn state(&self) -> &'state D::State {
+        self.state
     }
 
     pub(crate) fn object(&self) -> NonNull<DEVICE_OBJECT> {
@@ -117,7 +123,7 @@ pub(crate) fn drain<D: Driver>(parts: &D::Parts, irql: &mut Passive) {
 }
 
 /// Names the parts of a driver's devices: a struct whose fields are [`Queue`](crate::Queue)s, [`Timer`](crate::Timer)s,
-/// [`WorkItem`](crate::WorkItem)s and [`Event`](crate::Event)s, for [`Driver::Parts`].
+/// [`WorkItem`](crate::WorkItem)s, [`Event`](crate::Event)s and [`Flight`](crate::Flight)s, for [`Driver::Parts`].
 ///
 /// ```ignore
 /// wdm::parts! {
@@ -147,7 +153,7 @@ macro_rules! parts {
 
         // SAFETY: both are made from the same list of fields.
         unsafe impl $crate::Parts<$driver> for $name {
-            fn make(making: &$crate::parts::Making<$driver>) -> Result<Self, $crate::NtError> {
+            fn make(making: &$crate::parts::Making<'_, $driver>) -> Result<Self, $crate::NtError> {
                 Ok(Self {
                     $($field: <$part as $crate::parts::Part<$driver>>::make(making)?,)*
                 })

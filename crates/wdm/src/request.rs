@@ -6,12 +6,14 @@
 //!
 //! Not here: by which codes they are told apart, which is in `kind`.
 
+use wdk_sys::{_DEVICE_POWER_STATE::PowerDeviceD0, _POWER_STATE_TYPE::DevicePowerState};
+
 use crate::{
     device::Device,
     driver::Driver,
     irp::{Dispatched, Irp, Rejected},
     irql::{Dispatch, Passive},
-    kind::Kind,
+    kind::{self, Kind},
     layout::io_stack_location,
     pnp::{DeviceUsageNotification, PnpQuestion, QueryPnpDeviceState, StartDevice},
     remove_device::RemoveDevice,
@@ -219,10 +221,40 @@ impl<'irp, D: Driver> MustPass<'irp, D> {
         self.0.minor_function()
     }
 
+    /// Where it is the IRP_MN_SET_POWER of the device, what it sets: for a driver that has something to do before the device
+    /// sleeps. What wakes is powered only when the drivers below have done it, which this driver does not hear of.
+    #[must_use]
+    pub fn device_power(&self) -> Option<DevicePower> {
+        if !kind::is_set_power(self.major_function(), self.minor_function()) {
+            return None;
+        }
+        let location = self.0.stack_location();
+        // SAFETY: our own stack location, whose parameters are those of a power request.
+        if unsafe { io_stack_location::power_type(location).read() } != DevicePowerState {
+            return None;
+        }
+        // SAFETY: as above, and of a device's state.
+        let state = unsafe { io_stack_location::device_power(location).read() };
+        Some(if state == PowerDeviceD0 {
+            DevicePower::Working
+        } else {
+            DevicePower::Sleeping
+        })
+    }
+
     /// Sends the IRP down as it is: the lower driver gets our stack location, and we do not hear of it again.
     pub fn skip_and_call(self) -> Dispatched<'irp> {
         self.0.skip_and_call()
     }
+}
+
+/// The power state of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DevicePower {
+    /// D0.
+    Working,
+    /// D1, D2 or D3.
+    Sleeping,
 }
 
 /// The PnP manager asks whether something may be done to the device: a driver refuses, or agrees and lets those below

@@ -101,7 +101,7 @@ impl<D: Driver, E: Expire<D>> Timer<D, E> {
 }
 
 impl<D: Driver, E: Expire<D>> Part<D> for Timer<D, E> {
-    fn make(making: &Making<D>) -> Result<Self, NtError> {
+    fn make(making: &Making<'_, D>) -> Result<Self, NtError> {
         Ok(Self {
             // SAFETY: a structure of numbers and pointers, which the kernel initialises before anyone reads it.
             timer: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),

@@ -116,7 +116,7 @@ impl<D: Driver, W: Work<D>> WorkItem<D, W> {
 }
 
 impl<D: Driver, W: Work<D>> Part<D> for WorkItem<D, W> {
-    fn make(making: &Making<D>) -> Result<Self, NtError> {
+    fn make(making: &Making<'_, D>) -> Result<Self, NtError> {
         // SAFETY: a device object of this driver.
         let item = unsafe { IoAllocateWorkItem(making.object().as_ptr()) };
         Ok(Self {

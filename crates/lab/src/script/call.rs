@@ -37,6 +37,9 @@ pub enum Call {
     ObfDereferenceObject {
         object: Address,
     },
+    ObfReferenceObject {
+        object: Address,
+    },
     IoInitializeRemoveLockEx {
         lock: Address,
         size: u32,
@@ -83,6 +86,12 @@ pub enum Call {
     IoInvalidateDeviceState {
         device: Address,
     },
+    IoCancelIrp {
+        irp: Address,
+    },
+    IoFreeIrp {
+        irp: Address,
+    },
     ExAllocatePool2 {
         flags: u64,
         bytes: usize,
@@ -121,6 +130,9 @@ impl Call {
                 device: arguments.address(0),
             },
             "ObfDereferenceObject" => Self::ObfDereferenceObject {
+                object: arguments.address(0),
+            },
+            "ObfReferenceObject" => Self::ObfReferenceObject {
                 object: arguments.address(0),
             },
             "IoInitializeRemoveLockEx" => Self::IoInitializeRemoveLockEx {
@@ -162,6 +174,12 @@ impl Call {
             },
             "IoInvalidateDeviceState" => Self::IoInvalidateDeviceState {
                 device: arguments.address(0),
+            },
+            "IoCancelIrp" => Self::IoCancelIrp {
+                irp: arguments.address(0),
+            },
+            "IoFreeIrp" => Self::IoFreeIrp {
+                irp: arguments.address(0),
             },
             "ExAllocatePool2" => Self::ExAllocatePool2 {
                 flags: arguments.0.argument(0) as u64,

@@ -313,7 +313,9 @@ impl World {
         // A timer's routine is in nobody's way to be idle.
         if self.senders.are_idle() && !self.calls.in_hook.get() {
             self.machine.check_locks_quiet();
-            if self.machine.outstanding.borrow().is_empty() {
+            // A request of the driver's own may be below for as long as the script wants.
+            let is_quiet = self.machine.outstanding.borrow().is_empty() && self.machine.irps.own_below().is_empty();
+            if is_quiet {
                 self.machine.check_quiet();
             }
         }

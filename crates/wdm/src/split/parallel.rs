@@ -90,7 +90,14 @@ impl<D: Driver, S: Split<D>> Block<D, S> {
             unsafe { RawFlight::send(flight, own, device, land, irql) }
         };
         match sent {
-            Ok(()) => Fate::Sent(Way::Parallel),
+            Ok(()) => {
+                if slot.flight.is_closed() {
+                    // Whoever closed it may have looked for a part before this one was there.
+                    // SAFETY: the caller has a reference to the block that the flight is in.
+                    unsafe { RawFlight::cancel(flight, irql) };
+                }
+                Fate::Sent(Way::Parallel)
+            }
             Err(error) => {
                 slot.flight.release();
                 block.give_up_beside_another();
@@ -195,8 +202,8 @@ unsafe extern "C" fn cancelled<D: Driver, S: Split<D>>(_device: *mut DEVICE_OBJE
     // SAFETY: as above.
     let block = unsafe { this.as_ref() };
     block.shared.lock(&mut irql).cancel();
-    // Each is closed before any is cancelled: a part that is sent at this moment either finds its flight closed, and is cancelled by
-    // who sends it, or is found below.
+    // Each is closed before any is cancelled: a part that is sent at this moment is found below, or its sender finds its flight
+    // closed when it is sent, and cancels it.
     for slot in &block.slots {
         slot.flight.close();
     }
