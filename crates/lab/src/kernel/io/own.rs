@@ -220,7 +220,13 @@ impl Machine {
         let major = io_stack_location::MAJOR_FUNCTION.get(location);
         if matches!(major, IRP_MJ_READ | IRP_MJ_WRITE) {
             let bytes = io_stack_location::ARGUMENT1.get(location) & 0xFFFF_FFFF;
-            self.check_mdl_sent(record.address, bytes);
+            // What came too short and goes on as it came is the fault of whoever sent it.
+            let as_it_came = self.caller_visit(record).is_some_and(|visit| {
+                let (own, list) = record.visit(visit, |visit| (visit.location, visit.list_on_arrival));
+                let came_with = io_stack_location::ARGUMENT1.get(record.stack_location(own)) & 0xFFFF_FFFF;
+                list == irp::MDL_ADDRESS.get(record.address) && came_with == bytes
+            });
+            self.check_mdl_sent(record.address, if as_it_came { 0 } else { bytes });
         }
     }
 
