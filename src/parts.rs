@@ -17,9 +17,9 @@ wdm::parts! {
         divided: Queue<Filter, split::Due>,
         /// FLUSH_BUFFERS, likewise.
         flushes: Queue<Filter, retry::Waiting>,
-        /// Set for the first of the three.
-        timer: Timer<Filter, retry::SendDue>,
-        /// Sends the FLUSH_BUFFERS that are due. A device of which nothing is sent again has none.
+        /// Set for the first of the three. A device of which nothing is sent again has none.
+        timer: Optional<Timer<Filter, retry::SendDue>, retry::Retried>,
+        /// Sends the FLUSH_BUFFERS that are due. As above.
         flusher: Optional<WorkItem<Filter, retry::SendFlushes>, retry::Retried>,
         /// Requests that wait for what the device has in reserve for carrying out one by parts.
         waiting: Queue<Filter, split::Waiting>,

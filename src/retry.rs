@@ -127,7 +127,6 @@ fn wait(irp: CameBack, timing: Timing, due: InterruptTime, irql: &mut Dispatch) 
     let Parts {
         transfers,
         flushes,
-        timer,
         flusher,
         ..
     } = device.parts();
@@ -140,7 +139,7 @@ fn wait(irp: CameBack, timing: Timing, due: InterruptTime, irql: &mut Dispatch) 
     };
     match queue.insert(irp.stash(timing), Waiting { due }, irql) {
         Ok(()) if is_flush && due <= InterruptTime::now() => have_flushes_sent(&device, irql),
-        Ok(()) => timer.set_no_later(due, irql),
+        Ok(()) => wake_at(&device, due, irql),
         // The device is going: nothing waits any more.
         Err((irp, Waiting { .. })) => {
             let (irp, timing) = irp.take_back();
@@ -226,17 +225,24 @@ impl Expire<Filter> for SendDue {
         }
         split::send_due(device, now, SENT_BY_ONE_DPC_MAX, irql);
         if let Some(due) = transfers.look_at_first(|waiting| waiting.due, irql) {
-            timer.set_no_later(due, irql);
+            wake_at(device, due, irql);
         }
         match flushes.look_at_first(|waiting| waiting.due, irql) {
             Some(due) if due <= now => have_flushes_sent(device, irql),
-            Some(due) => timer.set_no_later(due, irql),
+            Some(due) => wake_at(device, due, irql),
             None => {}
         }
     }
 }
 
-/// Which devices have what it takes to send a FLUSH_BUFFERS again.
+/// Sets the timer for this time, unless it is set for an earlier one.
+pub(crate) fn wake_at(device: &Device<Filter>, due: InterruptTime, irql: &mut Dispatch) {
+    if let Some(timer) = device.parts().timer.get() {
+        timer.set_no_later(due, irql);
+    }
+}
+
+/// Which devices have what it takes to send requests again.
 pub(crate) enum Retried {}
 
 impl Wanted<Filter> for Retried {
@@ -259,14 +265,14 @@ impl Work<Filter> for SendFlushes {
         if device.state().lifecycle.is_stopped() {
             return;
         }
-        let Parts { flushes, timer, .. } = device.parts();
+        let Parts { flushes, .. } = device.parts();
         let now = InterruptTime::now();
         while let Some((irp, Waiting { .. })) = flushes.take_first_if(|waiting| waiting.due <= now, irql.as_dispatch())
         {
             Flush(irp).send(irql);
         }
         if let Some(due) = flushes.look_at_first(|waiting| waiting.due, irql.as_dispatch()) {
-            timer.set_no_later(due, irql.as_dispatch());
+            wake_at(device, due, irql.as_dispatch());
         }
     }
 }
@@ -274,6 +280,6 @@ impl Work<Filter> for SendFlushes {
 /// The device has been started: what became due while it was stopped is sent.
 pub(crate) fn resume(device: &Device<Filter>, irql: &mut Dispatch) {
     if device.state().retry().is_on() {
-        device.parts().timer.set_no_later(InterruptTime::now(), irql);
+        wake_at(device, InterruptTime::now(), irql);
     }
 }

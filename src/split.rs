@@ -210,11 +210,11 @@ fn wait(irp: Held<Filter, Settled>, timing: Timing, due: InterruptTime, irql: &m
     let Ok(device) = irp.keep_device() else {
         return complete(irp, &timing, irql);
     };
-    let Parts { divided, timer, .. } = device.parts();
+    let Parts { divided, .. } = device.parts();
     let timing = timing.due_at(due);
     let due = timing.due();
     match divided.insert(irp, Due(timing), irql) {
-        Ok(()) => timer.set_no_later(due, irql),
+        Ok(()) => retry::wake_at(&device, due, irql),
         // The device is going: nothing waits any more.
         Err((irp, Due(timing))) => complete(irp, &timing, irql),
     }
@@ -222,7 +222,7 @@ fn wait(irp: Held<Filter, Settled>, timing: Timing, due: InterruptTime, irql: &m
 
 /// Carries out again what is due, but no more than `most` requests; and sets the timer for those that are left.
 pub(crate) fn send_due(device: &Device<Filter>, now: InterruptTime, most: usize, irql: &mut Dispatch) {
-    let Parts { divided, timer, .. } = device.parts();
+    let Parts { divided, .. } = device.parts();
     for _ in 0..most {
         let Some((irp, Due(timing))) = divided.take_first_if(|due| due.0.due() <= now, irql) else {
             break;
@@ -230,7 +230,7 @@ pub(crate) fn send_due(device: &Device<Filter>, now: InterruptTime, most: usize,
         carry_out_again(irp, timing, irql);
     }
     if let Some(due) = divided.look_at_first(|first| first.0.due(), irql) {
-        timer.set_no_later(due, irql);
+        retry::wake_at(device, due, irql);
     }
 }
 
