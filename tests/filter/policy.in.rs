@@ -91,7 +91,7 @@ policy! {
         "POWER SET_POWER, CLEANUP, CLOSE":
             Case { major: IRP_MJ_POWER, minor: 0x02, .. } | Case { major: IRP_MJ_CLEANUP | IRP_MJ_CLOSE, .. }
                 => Passed, Succeeds,
-            "They may not fail, and there is nothing to learn from them.";
+            "They may not fail. Of a device that is probed the filter sees on their way down whether it sleeps; else there is nothing to learn from them.";
         "POWER, every other minor function; SYSTEM_CONTROL":
             Case { major: IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL, .. } => Passed, Fails,
             "The filter is not the power policy owner, and no WMI provider.";

@@ -6,12 +6,13 @@ use std::{cell::Cell, time::Duration};
 
 use lab::{
     Lab,
-    script::{Answer, Call, Moment, Request, World},
+    script::{Answer, Arrival, Call, LowerDevice, Moment, Request, World},
     status::{STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS},
 };
 
 const IRP_MJ_FLUSH_BUFFERS: u8 = 0x09;
 const IRP_MJ_DEVICE_CONTROL: u8 = 0x0E;
+const IRP_MJ_SHUTDOWN: u8 = 0x10;
 
 /// How often the driver sends paging I/O again.
 const RESENDS_MAX: u64 = 8;
@@ -241,6 +242,109 @@ fn a_device_that_cannot_have_its_parts_is_not_added_and_leaves_nothing() {
                 assert_eq!(world.driver_pool().live_blocks(), 0, "{function}, call {before}");
             }
         }
+        world.unload();
+    });
+}
+
+const IRP_BYTES: usize = 0xD0;
+const DO_BUFFERED_IO: u32 = 0x4;
+const DO_DIRECT_IO: u32 = 0x10;
+
+fn word(bytes: &[u8], at: usize) -> usize {
+    usize::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Where the data of an IRP is that comes from IoAllocateIrp: its MDL, SystemBuffer and UserBuffer.
+fn memory(arrival: &Arrival) -> [usize; 3] {
+    [0x8, 0x18, 0x70].map(|at| word(&arrival.contents, at))
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn an_irp_of_the_drivers_own_is_sent_reused_and_freed_however_the_device_has_its_memory() {
+    for (flags, place) in [(DO_DIRECT_IO, 0), (DO_BUFFERED_IO, 1), (0, 2)] {
+        for answer in [
+            Answer::complete(STATUS_SUCCESS),
+            Answer::pend_and_complete(STATUS_SUCCESS),
+            Answer::complete_after(WAIT_MAX, STATUS_SUCCESS),
+        ] {
+            play(move |world| {
+                let lower = world.new_device(LowerDevice {
+                    flags,
+                    ..LowerDevice::default()
+                });
+                assert_eq!(world.add_device(lower), STATUS_SUCCESS);
+                let filter = lower.top_of_stack();
+                world.take_calls();
+                world.answer(answer);
+                world.send(filter, Request::new(IRP_MJ_SHUTDOWN, 0));
+                world.advance(4 * WAIT_MAX);
+                let mut arrivals = world.take_arrivals();
+                // They have a stack location for the lower device alone, and the request has one more.
+                arrivals.retain(|arrival| arrival.contents.len() == IRP_BYTES + 0x48);
+                let [write, read] = &arrivals[..] else {
+                    panic!("{} IRPs", arrivals.len());
+                };
+                // Write and read, at the same place, with the same IRP and the same memory, described in one way.
+                assert_eq!([write, read].map(|irp| irp.contents[IRP_BYTES]), [4, 3]);
+                assert_eq!(write.irp, read.irp);
+                assert_eq!(memory(write), memory(read));
+                for (number, address) in memory(write).into_iter().enumerate() {
+                    assert_eq!(address != 0, number == place, "{flags:#x}");
+                }
+                for irp in [write, read] {
+                    let location = &irp.contents[IRP_BYTES..];
+                    // No flag of the IRP says that its memory is the I/O manager's.
+                    assert_eq!(irp.contents[0x10..0x14], [0; 4]);
+                    // SL_OVERRIDE_VERIFY_VOLUME; length, key and offset.
+                    assert_eq!(location[2], 0x2);
+                    assert_eq!([0x8, 0x10, 0x18].map(|at| word(location, at)), [512, 0, 0x1_2345_6000]);
+                }
+                let calls = world.take_calls();
+                let times = |function| calls.iter().filter(|call| **call == Call::Other { function }).count();
+                assert_eq!(times("IoReuseIrp"), 1);
+                assert_eq!(times("MmUnlockPages"), 0);
+                let freed = Call::IoFreeIrp { irp: write.irp };
+                assert_eq!(calls.iter().filter(|call| **call == freed).count(), 1);
+                assert_eq!(world.held_locks(), []);
+                world.answer(Answer::complete(STATUS_SUCCESS));
+                world.remove(filter);
+                world.unload();
+            });
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn one_that_cannot_be_had_or_sent_or_fails_or_would_never_end_leaves_nothing() {
+    for function in [
+        "ExAllocatePool2",
+        "IoAllocateMdl",
+        "IoAllocateIrp",
+        "IoSetCompletionRoutineEx",
+    ] {
+        play(move |world| {
+            let (_, filter) = world.add_filter();
+            world.fail_next(function);
+            world.send(filter, Request::new(IRP_MJ_SHUTDOWN, 0));
+            assert_eq!(world.take_arrivals().len(), 1, "{function}: the request passes alone");
+            world.remove(filter);
+            world.unload();
+        });
+    }
+    play(|world| {
+        let (_, filter) = world.add_filter();
+        world.answer_next(Answer::complete(STATUS_DEVICE_BUSY));
+        world.send(filter, Request::new(IRP_MJ_SHUTDOWN, 0));
+        assert_eq!(world.take_arrivals().len(), 2, "it is not read");
+        // One at a time, and the one that is below is cancelled when the device goes.
+        world.answer_next(Answer::Pend);
+        for _ in 0..2 {
+            world.send(filter, Request::new(IRP_MJ_SHUTDOWN, 0));
+        }
+        assert_eq!(world.take_arrivals().len(), 3);
+        world.remove(filter);
         world.unload();
     });
 }

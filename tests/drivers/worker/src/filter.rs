@@ -4,10 +4,13 @@ use core::time::Duration;
 
 use wdm::{
     AddDevice, Device, Dispatch, Driver, Event, Held, Hold, Irp, Next, Notification, NtError, NtStatus, Outcome,
-    Passive, Queue, Queued, Request, Slab, Slot, SpinLock, Work, WorkItem, mdl::PartialMdl, pool::Tag,
+    Passive, Queue, Queued, Request, Slab, Slot, SpinLock, Work, WorkItem,
+    mdl::PartialMdl,
+    own_irp::{Allocated, Returned},
+    pool::Tag,
 };
 
-use crate::memory;
+use crate::{memory, own};
 
 /// How often a request that is paging I/O is sent again that the lower driver is too busy for.
 pub(crate) const RESENDS_MAX: u32 = 8;
@@ -17,6 +20,9 @@ const WAIT_MAX: Duration = Duration::from_millis(1);
 
 /// How much of a request's memory is looked at.
 const LOOKED_AT_MAX: u32 = 4096;
+
+/// IRP_MJ_SHUTDOWN.
+const SHUTDOWN: u8 = 0x10;
 
 const DEVICE_BUSY: NtStatus = NtStatus::from_raw(0x8000_0011_u32.cast_signed());
 
@@ -28,6 +34,8 @@ pub(crate) enum Worker {}
 pub(crate) struct State {
     slab: Slab<Worker, Busy>,
     partial: SpinLock<PartialMdl>,
+    /// The driver's own IRP that has written and is to read.
+    pub(crate) written: SpinLock<Option<Returned<Allocated>>>,
 }
 
 wdm::parts! {
@@ -36,6 +44,8 @@ wdm::parts! {
         queue: Queue<Worker, Waiting>,
         item: WorkItem<Worker, SendAll>,
         gate: Event<Notification>,
+        own_flight: own::OwnFlight,
+        read_again: own::ReadAgain,
     }
 }
 
@@ -47,7 +57,8 @@ impl Driver for Worker {
         memory::own_is_described_as_it_is(TAG)?;
         let slab = Slab::new(1, TAG)?;
         let partial = SpinLock::new(PartialMdl::new(LOOKED_AT_MAX)?);
-        add.attach(State { slab, partial })
+        let written = SpinLock::new(None);
+        add.attach(State { slab, partial, written })
     }
 
     fn dispatch<'irp>(request: Request<'irp, Self>) -> Outcome<'irp, Self> {
@@ -76,7 +87,13 @@ impl Driver for Worker {
             Request::QueryPnpDeviceState(irp) => irp.skip_and_call(),
             Request::PnpQuestion(irp) => irp.skip_and_call(),
             Request::InternalDeviceControl(irp) => irp.skip_and_call(),
-            Request::Other(irp) => irp.skip_and_call(),
+            Request::Other(mut irp) => {
+                if irp.major_function() == SHUTDOWN {
+                    let (device, irql) = irp.device_and_irql();
+                    own::write(device, irql);
+                }
+                irp.skip_and_call()
+            }
         })
     }
 }

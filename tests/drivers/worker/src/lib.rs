@@ -19,6 +19,7 @@
 mod entry;
 mod filter;
 mod memory;
+mod own;
 
 // Only for the panic handler that every image has to have. No code of this driver has a path to it.
 use wdk_panic as _;
