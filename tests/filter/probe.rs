@@ -1,6 +1,10 @@
 //! Probes: when an idle device is asked whether it still answers, and what it is asked with.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use lab::{
     script::{Answer, Arrival, Call, Device, HeldLock, IoStatus, LowerDevice, Moment, RegistryKey, Request, World},
@@ -518,6 +522,51 @@ fn a_probe_that_would_never_end_is_cancelled_when_the_device_goes() {
             assert!(calls.contains(&Call::IoCancelIrp { irp: arrived.irp }), "{calls:?}");
             assert!(calls.contains(&Call::IoFreeIrp { irp: arrived.irp }), "{calls:?}");
         }
+    });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn a_probe_that_comes_back_while_it_is_cancelled_is_freed_by_who_cancels_it_and_not_before() {
+    play(|world| {
+        let (_, filter) = probed(world);
+        world.answer_next(Answer::Pend);
+        world.advance(PERIOD);
+        let irp = probe(world).irp;
+        let order = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&order);
+        world.on_call(move |world, moment, call| match call {
+            Call::IoCancelIrp { .. } => {
+                seen.borrow_mut().push(("cancel", moment));
+                if moment == Moment::Called {
+                    // On another processor, before IoCancelIrp has looked at the IRP.
+                    world.complete_at(irp, with_information(STATUS_SUCCESS));
+                }
+            }
+            Call::IoFreeIrp { .. } => seen.borrow_mut().push(("free", moment)),
+            _ => {}
+        });
+        world.take_calls();
+        world.carry_out(filter, set_device_power(D3));
+        world.on_call(|_, _, _| ());
+        assert_eq!(
+            *order.borrow(),
+            [
+                ("cancel", Moment::Called),
+                ("cancel", Moment::Returned),
+                ("free", Moment::Called),
+                ("free", Moment::Returned)
+            ]
+        );
+        // Once: the hook does not see what the driver does for it.
+        let frees = world
+            .take_calls()
+            .into_iter()
+            .filter(|call| *call == Call::IoFreeIrp { irp });
+        assert_eq!(frees.count(), 1);
+        assert_eq!(world.held_locks(), []);
+        assert_eq!(counted(world, filter), [1, 0, 0, 0, 1]);
+        world.remove(filter);
     });
 }
 
