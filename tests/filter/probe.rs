@@ -597,7 +597,8 @@ impl Interruption {
                 return;
             }
         };
-        world.answer(Answer::complete(STATUS_SUCCESS));
+        // For this one: what the probe is answered with stays as it is.
+        world.answer_next(Answer::complete(STATUS_SUCCESS));
         world.send(filter, request);
     }
 }
@@ -643,12 +644,13 @@ fn whatever_comes_at_any_point_of_a_probe_no_probe_is_left_behind() {
                     world.advance(PERIOD - MS);
                     world.answer(answer);
                     let happened = at_point(world, filter, point, interruption);
-                    world.answer(Answer::complete(STATUS_SUCCESS));
-                    if !happened {
-                        return false;
-                    }
                     // What was on its way to be sent is sent, and taken back.
                     world.advance(MS);
+                    world.answer(Answer::complete(STATUS_SUCCESS));
+                    if !happened {
+                        world.remove(filter);
+                        return false;
+                    }
                     if let Interruption::Cancel = interruption {
                         // It may have come before anybody could hear of it.
                         for lock in world.held_locks() {
