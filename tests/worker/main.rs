@@ -2,7 +2,7 @@
 //! system thread.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use lab::{
     Lab,
@@ -347,4 +347,37 @@ fn one_that_cannot_be_had_or_sent_or_fails_or_would_never_end_leaves_nothing() {
         world.remove(filter);
         world.unload();
     });
+}
+
+#[test]
+#[ignore = "needs the built driver; cargo xtask test runs it"]
+fn one_that_is_sent_while_its_device_goes_is_cancelled_or_not_sent() {
+    let played = driver().play_at_every_point(|world, point| {
+        let (_, filter) = world.add_filter();
+        // It would never end by itself.
+        world.answer(Answer::Pend);
+        let gone = Rc::new(Cell::new(false));
+        let goes = Rc::clone(&gone);
+        point.interrupt(world, move |world| {
+            goes.set(true);
+            world.answer_next(Answer::complete(STATUS_SUCCESS));
+            world.send(filter, Request::surprise_removal());
+        });
+        let sent = world.send(filter, Request::new(IRP_MJ_SHUTDOWN, 0));
+        point.end(world);
+        world.advance(WAIT_MAX);
+        world.answer(Answer::complete(STATUS_SUCCESS));
+        if sent.ended().is_none() {
+            world.complete(&sent, STATUS_SUCCESS);
+        }
+        if gone.get() {
+            assert_eq!(world.held_locks(), [], "its own request is below");
+        }
+        // What is still below is waited for without end.
+        world.carry_out(filter, Request::remove_device());
+        assert!(!filter.exists());
+        world.unload();
+    });
+    let points = played.unwrap_or_else(|error| panic!("{error}")).len();
+    assert!(points > 10, "{points} points");
 }

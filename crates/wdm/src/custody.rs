@@ -56,14 +56,9 @@ impl Custody {
     }
 
     /// From *OWNED* to *BELOW*: the IRP is sent next.
-    ///
-    /// Returns whether it has been closed meanwhile. Whoever closed it may have looked for an IRP to cancel before this call,
-    /// so it is the caller's to cancel.
-    #[must_use = "an IRP that is sent although it is closed has to be cancelled"]
-    pub(crate) fn depart(&self) -> bool {
+    pub(crate) fn depart(&self) {
         // Release: what the owner did with the IRP is seen by whoever cancels it.
-        let before = self.change(|state| if state == OWNED { BELOW } else { state });
-        before & CLOSED != 0
+        self.change(|state| if state == OWNED { BELOW } else { state });
     }
 
     /// From *BELOW* to *CANCELLING*, where it is there: IoCancelIrp is called next.
@@ -104,10 +99,17 @@ impl Custody {
         }
     }
 
-    /// It cannot be claimed from now on. An IRP that is below is the caller's to cancel.
+    /// It cannot be claimed from now on. An IRP that is below is the caller's to cancel; one that is being sent is the sender's,
+    /// who looks whether it [is closed](Self::is_closed) when that is done.
     pub(crate) fn close(&self) {
-        // In the one order of this byte, either this comes before `depart`, which sees it, or the IRP is found below.
+        // In the one order of this byte, either this comes before `depart`, and whoever departed sees it, or the IRP is found
+        // below.
         self.0.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// Whether it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire) & CLOSED != 0
     }
 
     /// Takes one step. Returns what was there before.

@@ -106,12 +106,12 @@ impl<K: Kind> RawFlight<K> {
         irp: OwnIrp<K>,
         device: &Device<D>,
         (land, context): (Land<K>, *mut c_void),
-        irql: &mut Dispatch,
+        _irql: &mut Dispatch,
     ) -> Result<(), NtError> {
         // SAFETY: the IRP is ours, ready, and has a stack location for each device below. It is sent next.
         unsafe { raw_irp::register(irp.raw(), device, Some(completed::<K>), this.as_ptr().cast()) }?;
         // SAFETY: as the caller promises; registered above.
-        unsafe { Self::call(this, Load { irp, land, context }, device.lower(), irql) };
+        unsafe { Self::call(this, Load { irp, land, context }, device.lower()) };
         Ok(())
     }
 
@@ -126,28 +126,23 @@ impl<K: Kind> RawFlight<K> {
         irp: OwnIrp<K>,
         device: &Device<D>,
         (land, context): (Land<K>, *mut c_void),
-        irql: &mut Dispatch,
+        _irql: &mut Dispatch,
     ) {
         // SAFETY: as in `send`.
         unsafe { raw_irp::register_infallibly(irp.raw(), Some(completed::<K>), this.as_ptr().cast()) };
         // SAFETY: as the caller promises; registered above.
-        unsafe { Self::call(this, Load { irp, land, context }, device.lower(), irql) };
+        unsafe { Self::call(this, Load { irp, land, context }, device.lower()) };
     }
 
     /// # Safety
     ///
     /// As for [`send`](Self::send); [`completed`] is registered with `this`.
-    unsafe fn call(this: NonNull<Self>, load: Load<K>, lower: NonNull<DEVICE_OBJECT>, irql: &mut Dispatch) {
+    unsafe fn call(this: NonNull<Self>, load: Load<K>, lower: NonNull<DEVICE_OBJECT>) {
         let raw = load.irp.raw();
         // SAFETY: the flight is the caller's, so nobody else touches what is in it.
         unsafe { Self::load(this).write(load) };
         // SAFETY: the flight is there, and the IRP is not sent yet.
-        if unsafe { this.as_ref() }.custody.depart() {
-            // Closed meanwhile, by one who may not have seen this IRP. It is registered and has to be sent, so it is sent as one
-            // that is cancelled already.
-            // SAFETY: as above.
-            unsafe { Self::cancel(this, irql) };
-        }
+        unsafe { this.as_ref() }.custody.depart();
         // What it returns is for no one: the routine hears of the IRP's end.
         // SAFETY: the IRP is ours, the next stack location is set up, and the device's lock is held, as the caller promises.
         // Nothing of the IRP or the flight is used any more.
@@ -183,9 +178,14 @@ impl<K: Kind> RawFlight<K> {
     }
 
     /// It cannot be claimed from now on. An IRP that is below is the caller's to cancel; one that is sent at the same time is
-    /// cancelled by who sends it.
+    /// the sender's to cancel, who looks whether it [is closed](Self::is_closed) when it is sent.
     pub(crate) fn close(&self) {
         self.custody.close();
+    }
+
+    /// Whether it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.custody.is_closed()
     }
 
     /// Gives the IRP that has come back to whom it was sent for.
@@ -315,13 +315,19 @@ impl<D: Driver, R: Return<D>> Flight<D, R> {
             let flight = NonNull::from(&self.flight);
             RawFlight::send(flight, irp, &ours, (landed::<D, R>, this), irql)
         };
-        sent.map_err(|error| {
+        if let Err(error) = sent {
             // SAFETY: written above, and still this thread's.
             let Context { context, device } = unsafe { self.context().read() };
             self.flight.release();
             drop(device);
-            (NotSent::Refused(error), context)
-        })
+            return Err((NotSent::Refused(error), context));
+        }
+        if self.flight.is_closed() {
+            // Whoever closed it may have looked for an IRP before this one was there. It was registered and had to be sent; and
+            // it is cancelled only now, since not every driver looks whether an IRP that comes has been.
+            self.cancel(irql);
+        }
+        Ok(())
     }
 
     /// Cancels the IRP that is below, if there is one: it comes back sooner than it would have, if those who have it can let go
