@@ -291,7 +291,7 @@ pub(super) fn send_more(request: Request, conduct: Conduct) -> NtStatus {
                 return;
             }
             own.set_mdl(list.as_ptr());
-            let bytes = SECTOR_BYTES * conduct.choose(2, 1);
+            let bytes = SECTOR_BYTES.wrapping_mul(conduct.choose(2, 1));
             own.next_location().set_parameters([u64::from(bytes), 0, 0, 0]);
             send_and_wait(device, own);
             IoFreeIrp(own);
