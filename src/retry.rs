@@ -210,12 +210,7 @@ impl Expire<Filter> for SendDue {
             // `resume` sets the timer.
             return;
         }
-        let Parts {
-            transfers,
-            flushes,
-            timer,
-            ..
-        } = device.parts();
+        let Parts { transfers, flushes, .. } = device.parts();
         let now = InterruptTime::now();
         for _ in 0..SENT_BY_ONE_DPC_MAX {
             let Some((irp, Waiting { .. })) = transfers.take_first_if(|waiting| waiting.due <= now, irql) else {

@@ -8,12 +8,12 @@ use std::{
 
 use lab::{
     script::{Answer, Arrival, Call, Device, HeldLock, IoStatus, LowerDevice, Moment, RegistryKey, Request, World},
-    status::{NtStatus, STATUS_CANCELLED, STATUS_IO_DEVICE_ERROR, STATUS_SUCCESS},
+    status::{NtStatus, STATUS_IO_DEVICE_ERROR, STATUS_SUCCESS},
 };
 use policy::Harden;
 
 use crate::{
-    layout::{device_object, irp, stack_location},
+    layout::{irp, stack_location},
     statistics::statistics,
     support::{
         IRP_MJ_DEVICE_CONTROL, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, IRP_MJ_POWER,

@@ -119,8 +119,8 @@ fn what_is_queued_in_the_last_moment_of_the_work_item_is_not_forgotten() {
         open_gate(world, filter);
         // After the queue was found empty, and before the work item is idle: at each acquisition of a spin lock after that.
         for skipped in 0..12 {
-            let late = std::rc::Rc::new(Cell::new(false));
-            let (sent_late, seen) = (std::rc::Rc::clone(&late), Cell::new(0));
+            let late = Rc::new(Cell::new(false));
+            let (sent_late, seen) = (Rc::clone(&late), Cell::new(0));
             world.on_call(move |world, moment, call| {
                 let acquires = matches!(call, Call::Other { function } if *function == "KeAcquireSpinLockRaiseToDpc");
                 if acquires && moment == Moment::Called && !sent_late.get() {

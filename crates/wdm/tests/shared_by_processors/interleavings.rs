@@ -170,7 +170,7 @@ impl OwnIrp {
         })
     }
 
-    /// As `RawFlight::send`, up to the call. Whether it was sent.
+    /// As `Flight::send`. Whether it was sent.
     fn send(&self) -> bool {
         if !self.custody.claim() {
             return false;
