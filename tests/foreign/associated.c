@@ -1,4 +1,4 @@
-/* expect: clean. Sends each direct read down in two associated IRPs, which the I/O manager frees before it completes the read. */
+/* expect: clean except in split. Sends each direct read down in two associated IRPs, which the I/O manager frees before it completes the read. */
 
 #define FILTER_FIELDS int Unused;
 #include "filter.h"
@@ -13,6 +13,9 @@ static NTSTATUS NTAPI PartRead(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
     if (!NT_SUCCESS(Irp->IoStatus.Status)) {
         master->IoStatus.Status = Irp->IoStatus.Status;
         master->IoStatus.Information = 0;
+    } else if (NT_SUCCESS(master->IoStatus.Status)) {
+        /* The first part is a sector, which is never short. */
+        master->IoStatus.Information -= MmGetMdlByteCount(Irp->MdlAddress) - Irp->IoStatus.Information;
     }
     return STATUS_SUCCESS;
 }

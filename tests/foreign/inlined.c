@@ -1,4 +1,4 @@
-/* expect: clean. What headers inline: the time at its fixed address, IRQL in CR8, the thread by GS; lists and strings. */
+/* expect: clean except in split. What headers inline: the time at its fixed address, IRQL in CR8, the thread by GS; lists and strings. */
 
 #define FILTER_FIELDS int Unused;
 #include "filter.h"

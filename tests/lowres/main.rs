@@ -64,6 +64,47 @@ fn the_shipped_driver_bears_the_failure_of_each_of_its_calls() {
     }
 }
 
+/// What the shipped driver calls to harden a device, in the scenario that has it do so, from which part of it.
+const HARDENING: [(&str, &[(&str, &str)]); 3] = [
+    (
+        "split",
+        &[
+            ("IoAllocateIrp", "-- dispatch routine for IRP_MJ_READ"),
+            ("IoAllocateMdl", "-- dispatch routine for IRP_MJ_WRITE"),
+        ],
+    ),
+    (
+        "retry",
+        &[
+            ("IoSetCompletionRoutineEx", "-- deferred routine"),
+            ("IoSetCompletionRoutineEx", "-- work item routine"),
+        ],
+    ),
+    ("probe", &[("IoBuildAsynchronousFsdRequest", "-- work item routine")]),
+];
+
+#[test]
+#[ignore = "needs the driver that cargo xtask build makes"]
+fn the_shipped_driver_bears_the_failure_of_each_call_that_hardening_takes() {
+    let sysres = Verifier {
+        systematic: true,
+        stepping: Some(false),
+        ..Verifier::default()
+    };
+    for (scenario, calls) in HARDENING {
+        let lab = Lab::open(driver_path()).unwrap().scenario(scenario).seeds(1..=4);
+        let report = lab.verifier(sysres).run().unwrap();
+        assert_complete(&report);
+        for (call, routine) in calls {
+            let has =
+                |site: &Site| site.call == *call && site.stack.last().is_some_and(|last| last.starts_with(routine));
+            assert!(sites(&report).iter().any(has), "{call} {routine}: {report}");
+        }
+        let failed_for_paging = report.counters.get("paging I/O failed for want of memory");
+        assert_eq!(failed_for_paging, None, "{scenario}");
+    }
+}
+
 #[test]
 #[ignore = "needs the drivers of the tests, which cargo xtask build --test-drivers makes"]
 fn a_driver_that_does_nothing_wrong_bears_all_of_it() {

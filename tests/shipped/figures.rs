@@ -7,7 +7,7 @@ use lab::{
     report::RunReport,
     script::{Address, Device, World},
 };
-use policy::{Operation, Snapshot, dump};
+use policy::{Harden, Operation, Snapshot, dump};
 
 /// What could not be followed for want of a slot, which the lab does not know of.
 const PASSED: &str = "passed without a slot";
@@ -58,6 +58,11 @@ pub(crate) fn collect(memory: &DeviceMemory) -> serde_json::Value {
     serde_json::to_value(figures).unwrap_or_default()
 }
 
+/// What the disk sees of hardening, by the names of the lab.
+const PARTS: &str = "parts that the disk got";
+const RESENDS: &str = "resends that the disk got";
+const PROBES: &str = "probes that the disk got";
+
 const NAMES: [&str; 4] = ["READ", "WRITE", "FLUSH_BUFFERS", "DEVICE_CONTROL"];
 
 fn by_name(snapshot: &Snapshot) -> BTreeMap<String, u64> {
@@ -68,6 +73,9 @@ fn by_name(snapshot: &Snapshot) -> BTreeMap<String, u64> {
         ("held and dropped", counters.held_dropped),
         ("in flight", snapshot.in_flight),
         ("INTERNAL_DEVICE_CONTROL sent", counters.internal_device_control),
+        (PARTS, *counters.harden(Harden::PartSent)),
+        (RESENDS, *counters.harden(Harden::Resent)),
+        (PROBES, *counters.harden(Harden::ProbeSent)),
     ]
     .map(|(name, count)| (name.to_owned(), count))
     .into();
@@ -131,6 +139,12 @@ pub(crate) fn assert_agree(run: &RunReport) -> Agreement {
     assert_eq!(sum(&filter, "sent") + passed, sum(&run.counters, "sent"), "{}", told());
     let internal = "INTERNAL_DEVICE_CONTROL sent";
     assert_eq!(figure(&filter, internal), figure(&run.counters, internal), "{}", told());
+    assert_eq!(figure(&filter, PARTS), figure(&run.counters, PARTS), "{}", told());
+    assert_eq!(figure(&filter, PROBES), figure(&run.counters, PROBES), "{}", told());
+    // A request that is sent again in parts is one to the filter, and to the disk it is each of the parts.
+    if figure(&filter, PARTS) == 0 {
+        assert_eq!(figure(&filter, RESENDS), figure(&run.counters, RESENDS), "{}", told());
+    }
     // What was followed is timed when it ends, and ends unless it is refused.
     let ended = sum(&filter, "succeeded") + sum(&filter, "failed");
     assert_eq!(sum(&filter, "timed"), ended, "{}", told());

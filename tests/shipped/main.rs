@@ -9,6 +9,7 @@ mod absurd;
 mod below;
 mod configured;
 mod figures;
+mod hardened;
 mod points;
 mod seeded;
 mod special_files;

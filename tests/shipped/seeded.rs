@@ -11,7 +11,9 @@ use crate::{
 };
 
 /// The scenarios in which one device lives from the first request to the last, so that its figures are those of the run.
-const OF_ONE_DEVICE: [&str; 6] = ["read", "mixed", "paging", "power", "cancel", "media"];
+const OF_ONE_DEVICE: [&str; 9] = [
+    "read", "mixed", "paging", "power", "cancel", "media", "split", "retry", "probe",
+];
 
 /// Makes the runs of a scenario, and compares the figures of each.
 #[track_caller]
@@ -62,7 +64,7 @@ fn requests_that_are_cancelled_and_devices_that_go_between_any_two_instructions_
         stepping: Some(true),
         ..Verifier::default()
     };
-    for scenario in ["cancel", "lifecycle", "paging", "mixed"] {
+    for scenario in ["cancel", "lifecycle", "paging", "mixed", "split", "retry", "probe"] {
         assert_counts(scenario, 8, 2, stepped);
     }
 }

@@ -15,6 +15,7 @@ use std::{
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
+    costs,
     kernel::sites::FailSite,
     lab::{Lab, LabError, PROCESSORS, Verifier},
     report::{Report, RunReport, Verdict},
@@ -45,7 +46,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Measures how many READs a second a driver carries, with plain and with special pool.
+    /// Measures how many READs a second a driver carries, with plain and with special pool, and in simulated time what it
+    /// costs to take a long READ apart and to send a failed one again, where the driver does that.
     Bench(Bench),
 }
 
@@ -410,6 +412,50 @@ fn bench(options: &Bench) -> Result<u8, String> {
             );
         }
     }
+    for driver in std::iter::once(&options.driver).chain(&options.against) {
+        text += &simulated_costs(driver);
+    }
     print(&text)?;
     Ok(0)
+}
+
+/// How many parts of a long READ are below at once, in the comparison.
+const WINDOWS: [u32; 2] = [1, 8];
+/// How often a READ fails that recovers, and the wait before it is sent again for the first time.
+const FAILURES: u32 = 2;
+const BACKOFF_MS: u32 = 10;
+
+/// What it costs in simulated time to take a READ apart and to send one again, where the driver does it.
+fn simulated_costs(driver: &Path) -> String {
+    let (mut text, name) = (String::new(), name_of(driver));
+    let mut first = None;
+    for window in WINDOWS {
+        match costs::of_a_divided_read(driver, window) {
+            Ok(took) => {
+                let times = first.get_or_insert(took).as_secs_f64() / took.as_secs_f64();
+                let _ = writeln!(
+                    text,
+                    "simulated      {name:<30} {:>9.3} ms for {} KiB in parts of {} KiB, {window} at once: {times:.2} times the \
+                     first",
+                    took.as_secs_f64() * 1e3,
+                    costs::TRANSFER_BYTES / 1024,
+                    costs::PART_BYTES / 1024
+                );
+            }
+            Err(_) => {
+                let _ = writeln!(text, "simulated      {name:<30} takes no READ apart");
+                break;
+            }
+        }
+    }
+    let _ = match costs::of_a_recovered_read(driver, FAILURES, BACKOFF_MS) {
+        Ok(took) => writeln!(
+            text,
+            "simulated      {name:<30} {:>9.3} ms for a READ that fails {FAILURES} times and recovers, from {BACKOFF_MS} ms of \
+             back-off on",
+            took.as_secs_f64() * 1e3
+        ),
+        Err(_) => writeln!(text, "simulated      {name:<30} sends no READ again"),
+    };
+    text
 }

@@ -10,6 +10,7 @@
 //! - [`unwind`] tells which of them have called each other;
 //! - [`symbols`] gives their addresses names.
 //! - [`pool`] is the memory that the simulated kernel allocates for itself and for the driver;
+//! - [`costs`] measures what a driver takes for it in simulated time;
 //! - [`script`] plays small scenarios step by step, for tests that need an exact order;
 //! - [`supervise`] runs dangerous work in a child process, with a verdict in every case.
 //!
@@ -18,6 +19,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 pub mod cli;
+pub mod costs;
 mod guest;
 pub mod image;
 mod kernel;

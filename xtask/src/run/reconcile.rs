@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::{Operation, Snapshot};
+use policy::{Harden, Operation, Snapshot};
 
 /// What the lab counted, by name.
 pub(super) type Counters = BTreeMap<String, u64>;
@@ -15,6 +15,11 @@ const REFUSED_WITH: i32 = lab::status::STATUS_INSUFFICIENT_RESOURCES;
 
 /// What those requests of the lab that are of an [`Operation`] ended with is counted under this and the status's name.
 const ENDED_WITH: &str = "READ, WRITE, FLUSH_BUFFERS or DEVICE_CONTROL ended with ";
+
+/// What the disk saw of hardening, by the names of the lab.
+const PARTS: &str = "parts that the disk got";
+const RESENDS: &str = "resends that the disk got";
+const PROBES: &str = "probes that the disk got";
 
 /// The name of an operation, as the lab counts it.
 pub(super) fn name(operation: Operation) -> &'static str {
@@ -68,6 +73,13 @@ pub(super) fn differences(filter: &Snapshot, lab: &Counters) -> Vec<String> {
     );
     let internal = "INTERNAL_DEVICE_CONTROL sent";
     compare(internal, counters.internal_device_control, of_lab(internal));
+    let parts = *counters.harden(Harden::PartSent);
+    compare(PARTS, parts, of_lab(PARTS));
+    compare(PROBES, *counters.harden(Harden::ProbeSent), of_lab(PROBES));
+    // A request that is sent again in parts is one to the filter, and to the disk it is each of the parts.
+    if parts == 0 {
+        compare(RESENDS, *counters.harden(Harden::Resent), of_lab(RESENDS));
+    }
     // There are slots for hundreds of requests, and the lab has a few under way.
     compare("passed without a slot", counters.untracked, 0);
     compare("paging I/O passed without a slot", counters.reserve_empty, 0);
@@ -183,7 +195,7 @@ mod tests {
     #[test]
     fn each_way_to_count_wrong_is_told_by_the_figure_that_is_wrong() {
         type Count = fn(Statistics<'_>);
-        let wrong: [(Count, &str); 11] = [
+        let wrong: [(Count, &str); 14] = [
             (|s| s.sent(0, Operation::Read, 0), "READ sent: "),
             (
                 |s| s.done(0, Operation::Write, 0, 0, 1),
@@ -213,6 +225,18 @@ mod tests {
             ),
             (|s| s.reserve_empty(1), "paging I/O passed without a slot: "),
             (|s| s.held_dropped(1), "held and dropped: "),
+            (
+                |s| s.harden(1, Harden::PartSent),
+                "parts that the disk got: the filter counted 1 and the lab 0",
+            ),
+            (
+                |s| s.harden(0, Harden::Resent),
+                "resends that the disk got: the filter counted 1 and the lab 0",
+            ),
+            (
+                |s| s.harden(0, Harden::ProbeSent),
+                "probes that the disk got: the filter counted 1 and the lab 0",
+            ),
         ];
         for (wrong, expected) in wrong {
             let told = differences(

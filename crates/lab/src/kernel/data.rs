@@ -174,6 +174,13 @@ impl ProcessorData {
         self.threads + usize::from(context.id) % THREADS_MAX * THREAD_BYTES
     }
 
+    /// Whether a thread object is here.
+    pub(crate) fn is_thread(&self, object: usize) -> bool {
+        object
+            .checked_sub(self.threads)
+            .is_some_and(|offset| offset < THREADS_MAX * THREAD_BYTES && offset.is_multiple_of(THREAD_BYTES))
+    }
+
     /// Shows the context that runs.
     pub(crate) fn set_current(&self, context: &Context) {
         guest::write(self.pcr + pcr::CURRENT_THREAD, self.thread(context));

@@ -30,6 +30,8 @@ pub(crate) enum Target {
 pub(crate) struct Handles {
     open: RefCell<BTreeMap<usize, Target>>,
     serial: Cell<usize>,
+    /// How many references to threads the driver has, by their objects.
+    threads: RefCell<BTreeMap<usize, u32>>,
 }
 
 impl Machine {
@@ -56,6 +58,35 @@ impl Machine {
             Target::Key(path) => Some(path.clone()),
             Target::Thread(_) => None,
         })
+    }
+
+    /// The driver takes a reference to an object, which is counted where it is a thread.
+    pub(crate) fn reference_thread(&self, object: usize) {
+        if self.processor_data.is_thread(object) {
+            *self.handles.threads.borrow_mut().entry(object).or_default() += 1;
+        }
+    }
+
+    /// The driver gives a reference back. False where it has none to this thread.
+    pub(crate) fn dereference_thread(&self, object: usize) -> bool {
+        if !self.processor_data.is_thread(object) {
+            return true;
+        }
+        let mut threads = self.handles.threads.borrow_mut();
+        let Some(left) = threads.get(&object).and_then(|references| references.checked_sub(1)) else {
+            return false;
+        };
+        if left == 0 {
+            threads.remove(&object);
+        } else {
+            threads.insert(object, left);
+        }
+        true
+    }
+
+    /// How many references to threads the driver has.
+    pub(crate) fn thread_references(&self) -> u32 {
+        self.handles.threads.borrow().values().sum()
     }
 
     /// ZwClose.

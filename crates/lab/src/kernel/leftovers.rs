@@ -110,6 +110,13 @@ impl Machine {
                 &format!("the driver was unloaded and left device {device} with {references} of its references"),
             );
         }
+        let threads = self.thread_references();
+        if threads > 0 {
+            self.violation(
+                &rules::THREAD_REFERENCE_LEFT,
+                &format!("the driver was unloaded and has {threads} references to threads"),
+            );
+        }
     }
 }
 

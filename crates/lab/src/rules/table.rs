@@ -341,6 +341,8 @@ rules! {
     "When a driver has been unloaded, no work item of ExQueueWorkItem and no system thread of its is left. A work item of IoQueueWorkItem keeps its driver loaded.";
     DEVICE_REFERENCE_LEFT: "SDV/DanglingDeviceObjectReference" "DanglingDeviceObjectReference", SDV, Fatal, "leave-device-reference";
     "A reference to a device object, such as IoGetAttachedDeviceReference takes, is given back.";
+    THREAD_REFERENCE_LEFT: "LAB/ThreadReferenceLeft" "reference to a thread that is never given back", Lab, Fatal, "leave-thread-reference";
+    "A reference to a thread, from ObReferenceObject or ObReferenceObjectByHandle, is given back before the driver is unloaded. Windows would keep the thread, and its process, for ever.";
     LOOKASIDE_LEFT: "LAB/LookasideLeft" "lookaside list left at unload", Lab, Fatal, "unload-with-lookaside";
     "A lookaside list is deleted before its driver is unloaded: Windows has it in a list of its own, and stops with 0xCE.";
     REFERENCED_WHEN_GONE: "0xC4/0x3F" "reference to an object that has none left", DV, Fatal, "reference-deleted-device";

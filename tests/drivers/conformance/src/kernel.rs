@@ -277,6 +277,9 @@ unsafe extern "system" {
     pub(crate) safe fn IoFreeIrp(irp: Irp);
     pub(crate) safe fn IoFreeMdl(list: Mdl);
     pub(crate) safe fn IoFreeWorkItem(item: Object);
+    pub(crate) safe fn IoGetIoPriorityHint(irp: Irp) -> i32;
+    pub(crate) safe fn IoSetIoPriorityHint(irp: Irp, hint: i32) -> NtStatus;
+    pub(crate) safe fn KeGetCurrentThread() -> Object;
     pub(crate) safe fn IoGetAttachedDeviceReference(device: Device) -> Device;
     pub(crate) safe fn IoInitializeIrp(irp: Irp, bytes: u16, stack_size: i8);
     pub(crate) safe fn IoInitializeRemoveLockEx(lock: Object, tag: u32, minutes: u32, high_water_mark: u32, bytes: u32);

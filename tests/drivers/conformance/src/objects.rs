@@ -99,6 +99,7 @@ pub(crate) mod irp {
     pub(crate) const USER_EVENT: Field<Object> = Field::at(0x50);
     pub(crate) const CANCEL_ROUTINE: Field<Object> = Field::at(0x68);
     pub(crate) const USER_BUFFER: Field<Object> = Field::at(0x70);
+    pub(crate) const THREAD: Field<Object> = Field::at(0x98);
     pub(crate) const CURRENT_STACK_LOCATION: Field<Location> = Field::at(0xb8);
 }
 

@@ -100,6 +100,8 @@ sequences! {
             "Routines of both functions take part in the same order.";
         a_registered_routine_can_keep_the_irp "IoSetCompletionRoutineEx"
             "Such a routine can return STATUS_MORE_PROCESSING_REQUIRED like any other.";
+        a_registered_routine_takes_back_an_irp_of_the_drivers_own "IoSetCompletionRoutineEx"
+            "It is called with its context also where the driver has no stack location in the IRP.";
     }
     forwarding {
         forwarding_gives_back_what_is_completed_at_once "IoForwardIrpSynchronously"
@@ -122,6 +124,8 @@ sequences! {
             "It can then be sent as often as that is done.";
         a_reused_irp_is_not_cancelled_any_more "IoReuseIrp"
             "A cancellation of its earlier life is forgotten.";
+        a_priority_hint_that_was_set_is_the_one_that_is_got "IoGetIoPriorityHint"
+            "IoGetIoPriorityHint gives the hint that IoSetIoPriorityHint has set.";
     }
     building {
         a_built_read_of_a_buffered_device_has_a_system_buffer "IoBuildAsynchronousFsdRequest"
@@ -132,6 +136,8 @@ sequences! {
             "For a device with DO_DIRECT_IO the IRP has an MDL of the buffer, whose pages are locked.";
         a_built_read_of_another_device_has_the_buffer_itself "IoBuildAsynchronousFsdRequest"
             "For a device with neither flag the IRP has the caller's buffer.";
+        a_built_irp_names_the_thread_that_built_it "IoBuildAsynchronousFsdRequest"
+            "Tail.Overlay.Thread is the thread of the caller.";
         a_built_flush_has_no_buffer "IoBuildAsynchronousFsdRequest"
             "For a flush there are no buffers, and as many stack locations as the device asks for.";
         a_synchronous_read_of_a_buffered_device_is_copied_back "IoBuildSynchronousFsdRequest"

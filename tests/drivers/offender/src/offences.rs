@@ -403,4 +403,5 @@ offences! {
     "SDV/ZwRegistryOpen" "leave-opened-key-open" Start(irql_limits::leave_opened_key);
     "SDV/ZwRegistryOpen" "leave-created-key-open" Start(irql_limits::leave_created_key);
     "SDV/DanglingDeviceObjectReference" "leave-device-reference" Start(device_objects::leave_reference);
+    "LAB/ThreadReferenceLeft" "leave-thread-reference" Start(device_objects::leave_thread_reference);
 }

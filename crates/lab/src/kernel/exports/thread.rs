@@ -44,6 +44,7 @@ pub(super) const EXPORTS: &[Export] = &[
         match call.machine.target_of(call.pointer(0)) {
             Some(Target::Thread(thread)) => {
                 guest::write(call.pointer(4), thread);
+                call.machine.reference_thread(thread);
                 status(STATUS_SUCCESS)
             }
             Some(Target::Key(_)) => status(STATUS_OBJECT_TYPE_MISMATCH),

@@ -115,8 +115,12 @@ impl Machine {
         }
     }
 
-    /// A failure from below stays one.
+    /// A failure from below stays one, unless the driver has had the request carried out by other IRPs since.
     fn check_not_turned(&self, record: &Rc<IrpRecord>, from_below: Option<NtStatus>, status: NtStatus) {
+        let information = irp::INFORMATION.get(record.address);
+        if information > 0 && information <= record.transfer.done_from_start() {
+            return;
+        }
         if let Some(from_below) = from_below
             && !nt_success(from_below)
             && nt_success(status)

@@ -7,7 +7,9 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use super::irp::{AddressMap, IrpRecord, Registration, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS};
+use super::irp::{
+    AddressMap, IrpRecord, Origin, Registration, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS,
+};
 use crate::{
     kernel::{
         Machine,
@@ -166,12 +168,14 @@ impl Machine {
         Some((wrapper.routine, wrapper.context))
     }
 
-    /// The IRP of a wrapper that will never be given back, once no IRP is under way.
+    /// The IRP of a wrapper that will never be given back, once no request is under way. An IRP of the driver's own may be on
+    /// its way all the same, as long as it is there.
     pub(crate) fn lost_wrapper(&self) -> Option<Rc<IrpRecord>> {
         let wrappers = self.wrappers.0.borrow();
         wrappers
             .values()
             .map(|wrapper| &wrapper.irp)
+            .filter(|irp| irp.origin == Origin::Initiator || irp.freed.get())
             .min_by_key(|irp| irp.serial)
             .cloned()
     }

@@ -336,12 +336,19 @@ impl Machine {
             );
         }
         self.reference_device(object);
+        self.reference_thread(object);
     }
 
     /// ObDereferenceObject: gives a reference back that the driver has.
     ///
-    /// Objects that are no device objects are not counted.
+    /// Objects that are neither device objects nor threads are not counted.
     pub(crate) fn dereference_checked(&self, object: usize) {
+        if !self.dereference_thread(object) {
+            self.violation(
+                &rules::DEREFERENCED_TOO_OFTEN,
+                "ObDereferenceObject with a thread that the driver has no reference to",
+            );
+        }
         if self.devices.with(object, |record| record.references.get() <= 0) == Some(true) {
             self.violation(
                 &rules::DEREFERENCED_TOO_OFTEN,

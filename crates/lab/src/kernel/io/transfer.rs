@@ -29,6 +29,8 @@ pub(crate) struct Transfer {
     done: RefCell<Vec<Range<usize>>>,
     /// The ranges that have arrived at the disk, each once. A request without data is the empty one.
     arrived: RefCell<Vec<Range<usize>>>,
+    /// Whether something has arrived more than once, or been transferred so.
+    is_repeated: Cell<bool>,
     /// How many parts the disk has now.
     parts: Cell<u64>,
     /// Whether somebody is going to cancel the request.
@@ -51,6 +53,9 @@ impl Transfer {
             return;
         }
         let mut done = self.done.borrow_mut();
+        let overlaps = |other: &Range<usize>| other.start < range.end && range.start < other.end;
+        self.is_repeated
+            .set(self.is_repeated.get() || done.iter().any(overlaps));
         // Those that the new one touches become one with it.
         let first = done.partition_point(|other| other.end < range.start);
         let last = done.partition_point(|other| other.start <= range.end);
@@ -78,10 +83,17 @@ impl Transfer {
     pub(crate) fn arrives_again(&self, range: &Range<usize>) -> bool {
         let mut arrived = self.arrived.borrow_mut();
         let known = arrived.contains(range);
-        if !known {
+        if known {
+            self.is_repeated.set(true);
+        } else {
             arrived.push(range.clone());
         }
         known
+    }
+
+    /// Whether it was begun more than once, so that an earlier attempt may have come further than the last.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.is_repeated.get()
     }
 
     /// The disk has one part more. Gives how many that are.
@@ -131,6 +143,19 @@ mod tests {
             transfer.add(range);
         }
         assert_eq!(transfer.done_from_start(), 30);
+        assert!(transfer.is_repeated());
+    }
+
+    #[test]
+    fn parts_that_touch_are_no_repetition_and_those_that_arrive_again_are_one() {
+        let transfer = Transfer::default();
+        for range in [0..10, 10..20] {
+            assert!(!transfer.arrives_again(&range));
+            transfer.add(range);
+        }
+        assert!(!transfer.is_repeated());
+        assert!(transfer.arrives_again(&(10..20)));
+        assert!(transfer.is_repeated());
     }
 
     #[test]

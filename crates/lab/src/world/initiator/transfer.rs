@@ -147,7 +147,8 @@ impl Machine {
         }
         let information = request.irp.final_information.get();
         let done = transfer.done_from_start();
-        if information != done {
+        // Of several attempts it is the last that tells, and none tells more than there was.
+        if information > done || (information != done && !transfer.is_repeated()) {
             self.violation_about(
                 Some(&request.irp),
                 &rules::DATA_CHANGED,

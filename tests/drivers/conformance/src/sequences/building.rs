@@ -8,8 +8,8 @@ use crate::{
     kernel::{
         DO_BUFFERED_IO, DO_DIRECT_IO, Device, ExFreePoolWithTag, FALSE, IRP_MJ_FLUSH_BUFFERS, IRP_MJ_READ,
         IRP_MJ_WRITE, IoBuildAsynchronousFsdRequest, IoBuildSynchronousFsdRequest, IoFreeIrp, IoFreeMdl, IofCallDriver,
-        Irp, KeFlushQueuedDpcs, KeInitializeEvent, KeReadStateEvent, MmUnlockPages, NOTIFICATION, NtStatus, Object,
-        RtlCompareMemory, STATUS_PENDING, STATUS_SUCCESS, StatusBlock, Waitable,
+        Irp, KeFlushQueuedDpcs, KeGetCurrentThread, KeInitializeEvent, KeReadStateEvent, MmUnlockPages, NOTIFICATION,
+        NtStatus, Object, RtlCompareMemory, STATUS_PENDING, STATUS_SUCCESS, StatusBlock, Waitable,
     },
     layers::{Stack, complete, layer, pend_for_a_while},
     objects::{Field, NULL, device_object, extension, irp, location, mdl, next_location, start_of_mdl},
@@ -128,6 +128,17 @@ pub(super) fn a_built_read_of_another_device_has_the_buffer_itself(check: &mut C
         check.equal(c"UserBuffer", buffer, irp::USER_BUFFER.of(request));
         check.equal(c"SystemBuffer", NULL, irp::SYSTEM_BUFFER.of(request));
         check.equal(c"MdlAddress", NULL, irp::MDL_ADDRESS.of(request));
+        send(device, request);
+        free(request);
+    });
+}
+
+pub(super) fn a_built_irp_names_the_thread_that_built_it(check: &mut Check, stack: Stack) {
+    with_buffer(check, stack, DO_DIRECT_IO, |check, device, buffer| {
+        let Some(request) = build(check, IRP_MJ_READ, device, buffer, BYTES) else {
+            return;
+        };
+        check.equal(c"Thread", KeGetCurrentThread(), irp::THREAD.of(request));
         send(device, request);
         free(request);
     });

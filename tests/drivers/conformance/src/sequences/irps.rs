@@ -3,8 +3,8 @@
 use crate::{
     check::Check,
     kernel::{
-        FALSE, IoAllocateIrp, IoCancelIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp, Irp, STATUS_DEVICE_NOT_READY,
-        STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+        FALSE, IoAllocateIrp, IoCancelIrp, IoFreeIrp, IoGetIoPriorityHint, IoInitializeIrp, IoReuseIrp,
+        IoSetIoPriorityHint, Irp, STATUS_DEVICE_NOT_READY, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
     },
     layers::{Stack, complete, layer, pend_and_complete},
     objects::{NULL, current_location, extension, irp, location, size_of_irp},
@@ -110,5 +110,18 @@ pub(super) fn a_reused_irp_is_not_cancelled_any_more(check: &mut Check, stack: S
     check.equal(c"Cancel", 1, irp::CANCEL.of(request));
     IoReuseIrp(request, STATUS_SUCCESS);
     check.equal(c"Cancel", 0, irp::CANCEL.of(request));
+    IoFreeIrp(request);
+}
+
+pub(super) fn a_priority_hint_that_was_set_is_the_one_that_is_got(check: &mut Check, stack: Stack) {
+    let Some(request) = allocate(check, stack.bottom) else {
+        return;
+    };
+    // IoPriorityVeryLow to IoPriorityCritical.
+    for hint in 0..5 {
+        let status = IoSetIoPriorityHint(request, hint);
+        check.equal(c"result of IoSetIoPriorityHint", STATUS_SUCCESS, status);
+        check.equal(c"hint", hint, IoGetIoPriorityHint(request));
+    }
     IoFreeIrp(request);
 }

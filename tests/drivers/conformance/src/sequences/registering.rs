@@ -4,10 +4,10 @@ use super::completing::{expect_order, send_one};
 use crate::{
     check::Check,
     journal::{self, SENDER, seen},
-    kernel::{IoFreeIrp, STATUS_SUCCESS},
+    kernel::{IoFreeIrp, IoSetCompletionRoutineEx, IofCallDriver, STATUS_SUCCESS, TRUE},
     layers::{Stack, complete, end_held, follow, follow_registered, layer},
     objects::{extension, irp, location},
-    requests::{allocate, send},
+    requests::{allocate, send, take_back},
 };
 
 fn tell(stack: Stack) {
@@ -64,5 +64,26 @@ pub(super) fn a_registered_routine_can_keep_the_irp(check: &mut Check, stack: St
     check.equal(c"CurrentLocation", 2, irp::CURRENT_LOCATION.of(request));
     end_held(stack.middle);
     expect_order(check, &[1, 2, SENDER]);
+    IoFreeIrp(request);
+}
+
+pub(super) fn a_registered_routine_takes_back_an_irp_of_the_drivers_own(check: &mut Check, stack: Stack) {
+    stack.tell(complete);
+    let Some(request) = allocate(check, stack.bottom) else {
+        return;
+    };
+    let context = extension(stack.bottom);
+    let registered = IoSetCompletionRoutineEx(stack.top, request, take_back, context, TRUE, TRUE, TRUE);
+    if registered >= STATUS_SUCCESS {
+        check.equal(
+            c"result of IoCallDriver",
+            STATUS_SUCCESS,
+            IofCallDriver(stack.bottom, request),
+        );
+        expect_order(check, &[SENDER]);
+        check.equal(c"context", context, seen(0).context);
+    } else {
+        check.missing(c"IoSetCompletionRoutineEx");
+    }
     IoFreeIrp(request);
 }

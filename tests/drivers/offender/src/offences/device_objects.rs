@@ -6,8 +6,8 @@ use core::{ffi::c_void, ptr};
 use crate::{
     add_device::{DO_BUFFERED_IO, DO_DIRECT_IO, DO_POWER_PAGABLE, Plan, Target, create},
     kernel::{
-        IoDeleteDevice, IoGetAttachedDeviceReference, IoInitializeTimer, NtStatus, ObfDereferenceObject,
-        ObfReferenceObject, STATUS_SUCCESS,
+        IoDeleteDevice, IoGetAttachedDeviceReference, IoInitializeTimer, KeGetCurrentThread, NtStatus,
+        ObfDereferenceObject, ObfReferenceObject, STATUS_SUCCESS,
     },
     objects::Device,
     request::Request,
@@ -49,6 +49,16 @@ pub(super) fn leave_reference(request: Request, conduct: Conduct) -> NtStatus {
     let top = IoGetAttachedDeviceReference(request.device.lower());
     if !conduct.offends() {
         ObfDereferenceObject(top.as_ptr());
+    }
+    request.skip_and_call()
+}
+
+/// Keeps a reference to the thread that it runs in.
+pub(super) fn leave_thread_reference(request: Request, conduct: Conduct) -> NtStatus {
+    let thread = KeGetCurrentThread();
+    ObfReferenceObject(thread);
+    if !conduct.offends() {
+        ObfDereferenceObject(thread);
     }
     request.skip_and_call()
 }
