@@ -22,7 +22,7 @@ where
     let refused = queue.insert(irp.stash(context), entry, irql).err();
     if let Some((irp, _)) = refused {
         #[cfg(misuse)]
-        irp.complete(irql); //~ ERROR E0599: no method named `complete` found
+        irp.complete(irql); //~ ERROR E0599: the method `complete` exists for struct `Held<D, Stashed<D, C>>`, but its trait bounds were not satisfied
         #[cfg(not(misuse))]
         irp.take_back().0.complete(irql);
     }

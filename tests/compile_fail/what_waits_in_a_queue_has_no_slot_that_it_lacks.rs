@@ -23,6 +23,6 @@ where
 {
     let inserted = queue.insert(irp, entry, irql); //~ ERROR E0308: mismatched types
     if let Err((irp, _)) = inserted {
-        irp.complete(irql); //~ ERROR E0599: no method named `complete` found
+        irp.complete(irql); //~ ERROR E0599: the method `complete` exists for struct `Held<D>`, but its trait bounds were not satisfied
     }
 }

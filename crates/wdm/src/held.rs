@@ -151,54 +151,48 @@ impl<D: Driver> Held<D> {
 /// The status of the IRP is set.
 pub struct Settled(());
 
-impl<D: Driver> Held<D, Settled> {
-    /// What the IRP ends with.
+/// What a [`Held`] has whose IRP says what it ended with: a slot, where the lower driver has completed it, or [`Settled`].
+pub trait HasStatus: sealed::HasStatus {}
+
+impl<S: sealed::HasStatus> HasStatus for S {}
+
+mod sealed {
+    /// Only where the status of the IRP is set as long as the value is with it.
+    pub trait HasStatus {}
+}
+
+impl<D: Driver, C> sealed::HasStatus for Slot<D, C> {}
+
+impl sealed::HasStatus for Settled {}
+
+impl<D: Driver, S: HasStatus> Held<D, S> {
+    /// What the lower driver completed the IRP with, or what was [settled](Held::settle).
     #[must_use]
     pub fn status(&self) -> NtStatus {
         // SAFETY: the IRP is held.
         unsafe { raw_irp::status(self.parts.raw) }
     }
 
-    /// How much of what was asked for was done.
+    /// How much of what was asked for was done; of a READ or WRITE, the bytes that were transferred.
     #[must_use]
     pub fn information(&self) -> u64 {
         // SAFETY: the IRP is held.
         unsafe { raw_irp::information(self.parts.raw) }
     }
 
-    /// Completes the IRP with what was settled.
+    /// Completes the IRP with that.
     pub fn complete(self, irql: &mut Dispatch) {
-        // SAFETY: the IRP is held, and its status is set (invariant of [`Settled`]).
+        // SAFETY: the IRP is held, and its status is set, as `S` says.
         unsafe { self.into_parts().complete(irql) };
     }
+}
 
+impl<D: Driver> Held<D, Settled> {
     /// Goes on with the IRP: what was settled is settled no more.
     pub fn reopen(self) -> Held<D> {
         let HeldParts { raw, device, .. } = self.into_parts();
         // SAFETY: it was held.
         unsafe { Held::new(HeldParts { raw, slot: (), device }) }
-    }
-}
-
-impl<D: Driver, C> Held<D, Slot<D, C>> {
-    /// What the lower driver completed the IRP with.
-    #[must_use]
-    pub fn status(&self) -> NtStatus {
-        // SAFETY: the IRP is held.
-        unsafe { raw_irp::status(self.parts.raw) }
-    }
-
-    /// How much of what was asked for the lower driver did; of a READ or WRITE, the bytes that were transferred.
-    #[must_use]
-    pub fn information(&self) -> u64 {
-        // SAFETY: the IRP is held.
-        unsafe { raw_irp::information(self.parts.raw) }
-    }
-
-    /// Completes the IRP with what the lower driver completed it with.
-    pub fn complete(self, irql: &mut Dispatch) {
-        // SAFETY: the IRP is held, and the lower driver has set its status.
-        unsafe { self.into_parts().complete(irql) };
     }
 }
 

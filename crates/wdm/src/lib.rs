@@ -100,7 +100,7 @@ pub use driver_entry::DriverEntry;
 pub use event::{Event, EventKind, Notification, Synchronization};
 pub use flight::{Flight, NotSent, Return};
 pub use forward::Answered;
-pub use held::{Held, Settled};
+pub use held::{HasStatus, Held, Settled};
 pub use hold::{Hold, Next};
 pub use irp::{Dispatched, Irp, Outcome, Rejected};
 pub use irql::{Dispatch, Passive};
