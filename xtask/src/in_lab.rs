@@ -94,14 +94,14 @@ mod here {
         run::miscounts(image).map(Some)
     }
 
-    /// The ids of the rules that the driver in `image` breaks in a few runs; `None` where there is no lab to run it in.
+    /// The ids of the rules that the driver in `image` breaks in a few runs of a scenario; `None` where there is no lab to run it in.
     ///
     /// # Errors
     ///
     /// It cannot be run.
-    pub fn broken_rules(image: &Path) -> Result<Option<BTreeSet<String>>> {
+    pub fn broken_rules(image: &Path, scenario: &str) -> Result<Option<BTreeSet<String>>> {
         const SEEDS: u64 = 16;
-        let report = lab::Lab::open(image)?.scenario("mixed").seeds(1..=SEEDS).run()?;
+        let report = lab::Lab::open(image)?.scenario(scenario).seeds(1..=SEEDS).run()?;
         if let Some(error) = report.error {
             bail!("{} cannot be run: {error}", image.display());
         }
@@ -201,7 +201,7 @@ mod elsewhere {
     /// # Errors
     ///
     /// Never.
-    pub fn broken_rules(_image: &Path) -> Result<Option<BTreeSet<String>>> {
+    pub fn broken_rules(_image: &Path, _scenario: &str) -> Result<Option<BTreeSet<String>>> {
         Ok(None)
     }
 

@@ -59,9 +59,9 @@ const PLANTED_MISCOUNT: Planted = Planted {
     code: "view.status().to_raw() & 0,",
 };
 
-/// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the rule that the lab has to name. The two
-/// rules of docs/irp-ownership.md are among them.
-const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
+/// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the scenario in which it shows, and the rule
+/// that the lab has to name. The two rules of docs/irp-ownership.md are among them.
+const PLANTED_VIOLATIONS: [(Planted, &str, &str); 12] = [
     (
         Planted {
             name: "a registration whose refusal is ignored",
@@ -69,6 +69,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "Err(self.irp.reject(error))",
             code: "let _ = error; Ok(self.irp.skip_and_call())",
         },
+        "mixed",
         "0xC4/0x4100F",
     ),
     (
@@ -78,6 +79,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "Dispatched::new(unsafe { raw_irp::call(raw, lower) })",
             code: "unsafe { raw_irp::skip(raw) };\n Dispatched::new(unsafe { raw_irp::call(raw, lower) })",
         },
+        "mixed",
         "SDV/IoSetCompletionRoutineExCheck",
     ),
     (
@@ -87,6 +89,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "unsafe { raw_irp::propagate_pending(irp) };",
             code: "let _ = irp;",
         },
+        "mixed",
         "0xC9/0x228",
     ),
     (
@@ -96,6 +99,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "context.done(device.device(), View { irp, routine });",
             code: "context.done(device.device(), View { irp, routine }); core::mem::forget(device);",
         },
+        "mixed",
         "SDV/RemoveLock",
     ),
     (
@@ -105,6 +109,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "let device = unsafe { device.release_and_wait(&irql) };",
             code: "let kept = device.device().again(); drop(device); let device = kept;",
         },
+        "mixed",
         "SDV/RemoveLockMnRemove",
     ),
     (
@@ -114,6 +119,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "unsafe { IoDetachDevice(lower.as_ptr()) };",
             code: "let _ = lower;",
         },
+        "mixed",
         "0xC9/0x201",
     ),
     (
@@ -123,6 +129,7 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "unsafe { ptr::drop_in_place(Extension::state(self.extension())) };",
             code: "",
         },
+        "mixed",
         "0xC4/0x62",
     ),
     (
@@ -132,7 +139,48 @@ const PLANTED_VIOLATIONS: [(Planted, &str); 8] = [
             place: "flags.fetch_and(!DO_DEVICE_INITIALIZING, Ordering::Release);",
             code: "let _ = flags;",
         },
+        "mixed",
         "0xC9/0x243",
+    ),
+    (
+        Planted {
+            name: "a request that is sent again although its routine was refused",
+            file: "crates/wdm/src/hold.rs",
+            place: "Some(held::<D, C, R>)) }.is_err() {",
+            code: "Some(held::<D, C, R>)) }.is_err() && false {",
+        },
+        "retry",
+        "0xC4/0x4100F",
+    ),
+    (
+        Planted {
+            name: "a request that is completed with the MDL of a part of it",
+            file: "crates/wdm/src/split/serial.rs",
+            place: "Whole::Direct(mdl) => unsafe { layout::irp::mdl_address(irp.as_ptr()).write(mdl.as_ptr()) },",
+            code: "Whole::Direct(_) => {}",
+        },
+        "split",
+        "LAB/MdlNotRestored",
+    ),
+    (
+        Planted {
+            name: "an IRP of the driver's own that is not freed",
+            file: "crates/wdm/src/own_irp.rs",
+            place: "unsafe { IoFreeIrp(self.raw.as_ptr()) };",
+            code: "",
+        },
+        "probe",
+        "0xC4/0x62",
+    ),
+    (
+        Planted {
+            name: "a probe whose pages stay locked",
+            file: "crates/wdm/src/own_irp.rs",
+            place: "unsafe { MmUnlockPages(mdl) };",
+            code: "",
+        },
+        "probe",
+        "0xCB",
     ),
 ];
 
@@ -193,9 +241,9 @@ pub fn run(workspace: &Workspace, help: &str) -> Result<()> {
     step(&format!("`cargo xtask run` finds {}", PLANTED_MISCOUNT.name), || {
         run_finds_miscount(&builder, &copies[1])
     })?;
-    for (planted, rule) in &PLANTED_VIOLATIONS {
+    for (planted, scenario, rule) in &PLANTED_VIOLATIONS {
         step(&format!("the lab finds {}", planted.name), || {
-            lab_finds(&builder, &copies[1], planted, rule)
+            lab_finds(&builder, &copies[1], planted, (scenario, rule))
         })?;
     }
     println!("\nall checks passed");
@@ -321,10 +369,10 @@ fn gate_finds(builder: &Builder, copy: &Copy, planted: &Planted) -> Result<()> {
     Ok(())
 }
 
-/// Expects the lab to find the fault in every run in which it finds anything, under the id of the rule.
-fn lab_finds(builder: &Builder, copy: &Copy, planted: &Planted, rule: &str) -> Result<()> {
+/// Expects the lab to find the fault in this scenario, in every run in which it finds anything under the id of the rule.
+fn lab_finds(builder: &Builder, copy: &Copy, planted: &Planted, (scenario, rule): (&str, &str)) -> Result<()> {
     let built = build_planted(builder, copy, planted)?;
-    let Some(found) = in_lab::broken_rules(&built.image)? else {
+    let Some(found) = in_lab::broken_rules(&built.image, scenario)? else {
         eprintln!("there is no lab on this host");
         return Ok(());
     };
