@@ -26,7 +26,7 @@ pub(super) fn readable(name: &str) -> String {
 
 /// How debuggers that expect C++ are told of what C++ has not, and what stands in Rust before and after what is in the
 /// brackets. None of the first contains another, so their order is none.
-const FOR_DEBUGGERS: [(&str, &str, &str); 7] = [
+const FOR_DEBUGGERS: [(&str, &str, &str); 8] = [
     ("enum2$<", "", ""),
     ("ref$<", "&", ""),
     ("ref_mut$<", "&mut ", ""),
@@ -35,6 +35,7 @@ const FOR_DEBUGGERS: [(&str, &str, &str); 7] = [
     ("slice2$<", "[", "]"),
     // With the length after a comma, as in `[u8,4]`.
     ("array$<", "[", "]"),
+    ("tuple$<", "(", ")"),
 ];
 
 /// `name` as Rust writes it, where it is written for debuggers: what [`FOR_DEBUGGERS`] lists has brackets around it, and
@@ -104,6 +105,10 @@ mod tests {
         assert_eq!(
             readable("a<ref_mut$<slice2$<u8> >,ptr_mut$<b>,ptr_const$<ref$<c> >,array$<u8,4> >"),
             "a<&mut [u8],*mut b,*const &c,[u8,4]>"
+        );
+        assert_eq!(
+            readable("call_once<f,tuple$<ref$<b>,tuple$<> > >"),
+            "call_once<f,(&b,())>"
         );
         assert_eq!(readable("enum2$<never closed<"), "enum2$<never closed<");
     }
