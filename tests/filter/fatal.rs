@@ -12,7 +12,10 @@ const SLOT_FREED_TWICE: u32 = 1;
 const SLAB_FREED_IN_USE: u32 = 2;
 
 /// The bytes of the slab's bits: eight shards of 128 bytes, of which the one processor takes from the first.
-const BITS: usize = 1_024;
+const BITS: usize = 8 * SHARD;
+const SHARD: usize = 128;
+/// What of a shard are bits. The rest is padding, in which anything may stand.
+const BITS_OF_SHARD: usize = 16;
 
 /// What the bits would be at every pointer of the device's extension.
 fn candidates(world: &World, filter: Device) -> Vec<(Address, Vec<u8>)> {
@@ -34,7 +37,10 @@ fn bits(world: &World, filter: Device) -> Address {
     let read = world.send(filter, Request::read(0, 512));
     let after = candidates(world, filter);
     world.complete(&read, lab::status::STATUS_SUCCESS);
-    let ones = |bytes: &[u8]| bytes.iter().map(|byte| byte.count_ones()).sum::<u32>();
+    let ones = |bytes: &[u8]| {
+        let bits = bytes.chunks(SHARD).flat_map(|shard| &shard[..BITS_OF_SHARD]);
+        bits.map(|byte| byte.count_ones()).sum::<u32>()
+    };
     let mut found = before.iter().zip(&after).filter(|((address, before), (again, after))| {
         address == again && ones(before) == 0 && ones(after) == 1 && after[0] == 1
     });

@@ -1,6 +1,6 @@
 //! The block that an IRP has while it is carried out by parts, from its start to its end.
 
-use core::{array, cell::UnsafeCell, ptr::NonNull};
+use core::{cell::UnsafeCell, ptr::NonNull};
 
 use wdk_sys::IRP;
 
@@ -17,6 +17,7 @@ use crate::{
     held::{Held, HeldParts},
     irql::Dispatch,
     mdl::PartialMdl,
+    pool::Array,
     remove_lock::Locked,
     spin_lock::SpinLock,
     status::NtError,
@@ -43,7 +44,9 @@ pub(crate) struct Block<D: Driver, S: Split<D>> {
     pub(super) shared: SpinLock<Shared<S>>,
     trip: UnsafeCell<Option<Trip<D, S>>>,
     pub(super) serial: UnsafeCell<Serial>,
-    pub(super) slots: [Slot<D, S>; SPLIT_WINDOW_MAX as usize],
+    /// Room for the parts that are below; none in a block that only sends them one after the other. In memory of their own, so
+    /// that a block is small enough to be made on a kernel stack.
+    slots: Option<Array<Slot<D, S>>>,
 }
 
 // SAFETY: what is in it can be sent, and is touched by one thread at a time, or with the lock held (invariant 2); what all see
@@ -158,7 +161,7 @@ impl<S> Shared<S> {
 
 impl<D: Driver, S: Split<D>> Block<D, S> {
     /// A free one, with the MDL for parts that are sent by the IRP itself.
-    pub(super) fn new(partial: Option<PartialMdl>) -> Self {
+    pub(super) fn new(partial: Option<PartialMdl>, slots: Option<Array<Slot<D, S>>>) -> Self {
         Self {
             references: References::new(),
             shared: SpinLock::new(Shared {
@@ -170,8 +173,13 @@ impl<D: Driver, S: Split<D>> Block<D, S> {
             }),
             trip: UnsafeCell::new(None),
             serial: UnsafeCell::new(Serial::new(partial)),
-            slots: array::from_fn(|_| Slot::new()),
+            slots,
         }
+    }
+
+    /// Room for the parts that are below.
+    pub(super) fn slots(&self) -> &[Slot<D, S>] {
+        self.slots.as_deref().unwrap_or_default()
     }
 
     /// Carries out an IRP: begins what can be begun, and returns.

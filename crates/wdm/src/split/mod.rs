@@ -28,6 +28,7 @@ use core::ptr::NonNull;
 
 use self::{
     block::{Block, Home},
+    parallel::Slot,
     shape::Divisible,
 };
 pub use self::{
@@ -99,7 +100,8 @@ pub trait Split<D: Driver>: Send + Sized + 'static {
     fn reserve_is_free(device: &Device<D>, irql: &mut Dispatch);
 }
 
-/// What it takes to carry out one IRP: a block of pool, and a partial MDL for when parts are sent by the IRP itself.
+/// What it takes to carry out one IRP: a block of pool, room for its parts, and a partial MDL for when they are sent by the IRP
+/// itself.
 ///
 /// # States
 ///
@@ -113,11 +115,21 @@ impl<D: Driver, S: Split<D>> SplitMemory<D, S> {
     /// # Errors
     ///
     /// STATUS_INSUFFICIENT_RESOURCES.
+    pub fn new(part_max: u32, tag: Tag) -> Result<Self, NtError> {
+        let slots = Array::from_fn(SPLIT_WINDOW_MAX as usize, tag, |_| Slot::new())?;
+        Self::with_slots(part_max, tag, Some(slots))
+    }
+
+    /// Allocates it for parts that are sent one after the other and in no other way.
+    fn serial(part_max: u32, tag: Tag) -> Result<Self, NtError> {
+        Self::with_slots(part_max, tag, None)
+    }
+
     // The block is made on the stack, and is not to stay there while parts are sent.
     #[inline(never)]
-    pub fn new(part_max: u32, tag: Tag) -> Result<Self, NtError> {
+    fn with_slots(part_max: u32, tag: Tag, mut slots: Option<Array<Slot<D, S>>>) -> Result<Self, NtError> {
         let mut partial = Some(PartialMdl::new(part_max)?);
-        Array::from_fn(1, tag, |_| Block::new(partial.take())).map(Self)
+        Array::from_fn(1, tag, |_| Block::new(partial.take(), slots.take())).map(Self)
     }
 
     /// Carries out an IRP by parts, and frees this when it is over. At DISPATCH_LEVEL or below.

@@ -61,7 +61,7 @@ impl<D: Driver, S: Split<D>> Block<D, S> {
         // SAFETY: the caller has a reference.
         let block = unsafe { this.as_ref() };
         // There is one for each part that may be in flight, so that none is free only where the IRP was cancelled.
-        let Some(slot) = block.slots.iter().find(|slot| slot.flight.claim()) else {
+        let Some(slot) = block.slots().iter().find(|slot| slot.flight.claim()) else {
             return Fate::Cancelled(piece);
         };
         let (device, whole) = (trip.device.device(), trip.divisible.whole);
@@ -204,10 +204,10 @@ unsafe extern "C" fn cancelled<D: Driver, S: Split<D>>(_device: *mut DEVICE_OBJE
     block.shared.lock(&mut irql).cancel();
     // Each is closed before any is cancelled: a part that is sent at this moment is found below, or its sender finds its flight
     // closed when it is sent, and cancels it.
-    for slot in &block.slots {
+    for slot in block.slots() {
         slot.flight.close();
     }
-    for slot in &block.slots {
+    for slot in block.slots() {
         // SAFETY: the routine has a reference to the block that the flight is in.
         unsafe { RawFlight::cancel(NonNull::from(&slot.flight), &mut irql) };
     }

@@ -44,7 +44,7 @@ impl<D: Driver, S: Split<D>> SplitReserve<D, S> {
     /// STATUS_INSUFFICIENT_RESOURCES.
     pub fn new(part_max: u32, tag: Tag) -> Result<Self, NtError> {
         Ok(Self {
-            memory: SplitMemory::new(part_max, tag)?,
+            memory: SplitMemory::serial(part_max, tag)?,
             turn: SpinLock::new(Turn::default()),
         })
     }
