@@ -55,8 +55,8 @@ const PLANTED_PANICS: [Planted; 2] = [
 const PLANTED_MISCOUNT: Planted = Planted {
     name: "a filter that counts wrong",
     file: "src/following.rs",
-    place: "view.status().to_raw(),",
-    code: "view.status().to_raw() & 0,",
+    place: "status.to_raw(), information, latency",
+    code: "status.to_raw() & 0, information, latency",
 };
 
 /// What `crates/wdm` keeps a driver from, put into `crates/wdm` itself: each with the scenario in which it shows, and the rule
@@ -96,8 +96,8 @@ const PLANTED_VIOLATIONS: [(Planted, &str, &str); 12] = [
         Planted {
             name: "a remove lock that is not released",
             file: "crates/wdm/src/observe.rs",
-            place: "context.done(device.device(), View { irp, routine });",
-            code: "context.done(device.device(), View { irp, routine }); core::mem::forget(device);",
+            place: "context.done(device.device(), view);",
+            code: "context.done(device.device(), view); core::mem::forget(device);",
         },
         "mixed",
         "SDV/RemoveLock",
@@ -397,4 +397,26 @@ fn run_finds_miscount(builder: &Builder, copy: &Copy) -> Result<()> {
         PLANTED_MISCOUNT.name
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found out here, and not when everything before a planted fault has been run.
+    #[test]
+    fn each_planted_fault_has_its_one_place() {
+        let workspace = Workspace::here();
+        let violations = PLANTED_VIOLATIONS.iter().map(|(planted, ..)| planted);
+        for planted in PLANTED_PANICS.iter().chain([&PLANTED_MISCOUNT]).chain(violations) {
+            let file = fs::read_to_string(workspace.root().join(planted.file)).expect(planted.file);
+            assert_eq!(
+                file.matches(planted.place).count(),
+                1,
+                "{}: {}",
+                planted.file,
+                planted.place
+            );
+        }
+    }
 }
